@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every named maximum of libagentauth and the module, in one list. */
+#ifndef AA_LIMITS_H
+#define AA_LIMITS_H
+
+/* credentials */
+#define AA_CREDENTIAL_MAX 16384       /* bytes of one credential, any kind */
+#define AA_JWT_MAX AA_CREDENTIAL_MAX  /* bytes of a compact JWS */
+#define AA_JOSE_DEPTH_MAX 16          /* nesting of JOSE header and claims */
+#define AA_IDENTITY_MAX 255           /* bytes of an identity, UTF-8 */
+#define AA_PERMISSIONS_MAX 1024       /* permissions of one principal */
+#define AA_PERMISSION_BYTES_MAX 256   /* bytes of one permission */
+#define AA_REALM_MAX 255              /* bytes of a realm's name */
+#define AA_NAME_MAX 255               /* bytes of a user's or key's name */
+#define AA_KEY_PREFIX_MAX 64          /* bytes of an API key prefix */
+
+/* JWK sets */
+#define AA_JWKS_BYTES_MAX (1024 * 1024) /* bytes of a set or of discovery */
+#define AA_JWKS_KEYS_MAX 1024           /* keys looked at in one set */
+#define AA_KID_MAX 256                  /* bytes of a "kid" */
+
+/* outgoing requests */
+#define AA_HTTP_BODY_MAX (1024 * 1024)  /* bytes of an answer */
+#define AA_HTTP_HEADER_MAX 65536        /* bytes of an answer's head */
+
+/* what is handed to the backend */
+#define AA_HANDED_HEADER_MAX 4096     /* bytes of one header of ours */
+#define AA_ASSERTION_MAX 8192         /* bytes of the assertion */
+
+/* requests */
+#define AA_BODY_MAX_DEFAULT (16 * 1024 * 1024) /* AgentAuthMaxBody */
+#define AA_BODY_DEPTH_MAX 512         /* nesting of a request body */
+#define AA_QUERY_PARAMS_MAX 256       /* named parameters of one query */
+#define AA_PATH_MAX 8192              /* bytes of a path */
+#define AA_BATCH_MAX 1000             /* elements of a batch body */
+
+/* caches */
+#define AA_CACHE_PRINCIPALS_MAX 16384 /* entries a process */
+#define AA_CACHE_BYTES_MAX (64 * 1024 * 1024)
+#define AA_CACHE_TTL_MAX (60 * 1000000LL) /* microseconds a fact may live */
+
+#endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes, completes, shares and releases principals. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "apr_strings.h"
@@ -15,7 +16,12 @@ static apr_uint64_t serials;
 static apr_status_t release(void *data)
 {
     aa_principal_t *principal = data;
+    aa_rendering_t *one, *next;
 
+    for (one = principal->renderings; one; one = next) {
+        next = one->next;
+        free(one);
+    }
     json_decref(principal->user);
     json_decref(principal->claims);
     return APR_SUCCESS;

@@ -163,7 +163,9 @@ static void drop_credential(request_rec *r, const aa_ctx_t *ctx,
     int keep = aa_dir_conf(r)->forward_bearer == 1 && ctx->principal &&
                ctx->principal->method == AA_METHOD_BEARER;
 
-    if (ctx->principal && ctx->principal->method != AA_METHOD_OPEN && !keep)
+    /* Where everybody is let in, Authorization is not ours. */
+    if (!keep &&
+        !(ctx->principal && ctx->principal->method == AA_METHOD_OPEN))
         apr_table_unset(headers, "Authorization");
     apr_table_unset(headers, server->authn.key_header
                                  ? server->authn.key_header

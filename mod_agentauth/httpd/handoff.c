@@ -65,12 +65,13 @@ static void to_server(request_rec *r, const aa_ctx_t *ctx,
                                 ? ctx->principal->identity
                                 : values[i];
 
-        apr_table_unset(r->notes, names[i].note);
-        apr_table_unset(r->subprocess_env, names[i].env);
-        if (!value)
+        if (!value) { /* nobody else may say it for us */
+            apr_table_unset(r->notes, names[i].note);
+            apr_table_unset(r->subprocess_env, names[i].env);
             continue;
-        apr_table_set(r->notes, names[i].note, value);
-        apr_table_set(r->subprocess_env, names[i].env, value);
+        }
+        apr_table_setn(r->notes, names[i].note, value);
+        apr_table_setn(r->subprocess_env, names[i].env, value);
     }
 }
 

@@ -23,6 +23,8 @@ typedef struct aa_member_t {
     struct aa_member_t *members; /* with AA_FROM_TABLE */
     int nmembers;
     int is_mutable;    /* a handler may change it */
+    char split;        /* with AA_FROM_QUERY: the string becomes a list of its
+                          parts between this character; 0: stays a string */
 } aa_member_t;
 
 /** One (event, value) of a row. */

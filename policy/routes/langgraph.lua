@@ -1,0 +1,2 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Route map of the LangGraph server: what each request means to a policy.

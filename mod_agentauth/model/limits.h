@@ -18,10 +18,18 @@
 #define AA_JWKS_BYTES_MAX (1024 * 1024) /* bytes of a set or of discovery */
 #define AA_JWKS_KEYS_MAX 1024           /* keys looked at in one set */
 #define AA_KID_MAX 256                  /* bytes of a "kid" */
+#define AA_JWKS_TRIES_MAX 8             /* signatures tried for one token */
+#define AA_RSA_BITS_MIN 2048            /* of a modulus (RFC 7518 s3.3) */
+#define AA_RSA_BITS_MAX 8192            /* beyond it a check takes too long */
+#define AA_RSA_EXPONENT_BITS_MAX 64     /* likewise */
+#define AA_SECRET_MAX 4096              /* bytes of an issuer's secret */
+#define AA_SIGNING_KEYS_MAX 64          /* signing keys of ours on disk */
+#define AA_SIGNING_BYTES_MAX 4096       /* bytes of one of their files */
 
 /* outgoing requests */
 #define AA_HTTP_BODY_MAX (1024 * 1024)  /* bytes of an answer */
 #define AA_HTTP_HEADER_MAX 65536        /* bytes of an answer's head */
+#define AA_URL_MAX 2048                 /* bytes of a URL that is fetched */
 
 /* what is handed to the backend */
 #define AA_HANDED_HEADER_MAX 4096     /* bytes of one header of ours */

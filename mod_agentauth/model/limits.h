@@ -47,4 +47,16 @@
 #define AA_CACHE_BYTES_MAX (64 * 1024 * 1024)
 #define AA_CACHE_TTL_MAX (60 * 1000000LL) /* microseconds a fact may live */
 
+/* store, epoch page, state directory */
+#define AA_STORE_IDLE_MAX 16          /* idle connections a process */
+#define AA_STORE_STATEMENTS_MAX 32    /* prepared statements a connection */
+#define AA_STORE_COLUMNS_MAX 16       /* columns of one row */
+#define AA_STORE_READ_WAIT 500        /* milliseconds a read waits for a lock */
+#define AA_STORE_WRITE_WAIT 2000      /* … a durable write */
+#define AA_STORE_LAZY_WAIT 20         /* … a write that may be lost */
+#define AA_EPOCH_SLOTS 4096           /* slots of the epoch page */
+#define AA_EFFECTIVE_BYTES_MAX (1024 * 1024) /* bytes of effective.json */
+#define AA_PEPPER_LEN 32              /* bytes */
+#define AA_KEY_USED_INTERVAL (60 * 1000000LL) /* between last-used marks */
+
 #endif

@@ -13,6 +13,8 @@
 #define AA_REALM_MAX 255              /* bytes of a realm's name */
 #define AA_NAME_MAX 255               /* bytes of a user's or key's name */
 #define AA_KEY_PREFIX_MAX 64          /* bytes of an API key prefix */
+#define AA_KEY_PREFIX_MIN 4           /* and the fewest it may have */
+#define AA_SECRET_MAX 65536           /* bytes of a configured secret */
 
 /* JWK sets */
 #define AA_JWKS_BYTES_MAX (1024 * 1024) /* bytes of a set or of discovery */
@@ -37,10 +39,19 @@
 
 /* requests */
 #define AA_BODY_MAX_DEFAULT (16 * 1024 * 1024) /* AgentAuthMaxBody */
+#define AA_BODY_MAX_CEILING (1024LL * 1024 * 1024) /* and its upper bound */
 #define AA_BODY_DEPTH_MAX 512         /* nesting of a request body */
 #define AA_QUERY_PARAMS_MAX 256       /* named parameters of one query */
 #define AA_PATH_MAX 8192              /* bytes of a path */
 #define AA_BATCH_MAX 1000             /* elements of a batch body */
+
+/* configuration */
+#define AA_CONF_WORD_MAX 255          /* bytes of a name in a directive */
+#define AA_CONF_PATH_MAX 1024         /* bytes of AgentAuthPath or a prefix */
+#define AA_ORIGINS_MAX 256            /* origins in one list */
+#define AA_PASS_CLAIMS_MAX 64         /* claims in AgentAuthPassClaims */
+#define AA_RELOAD_MIN 50000LL         /* microseconds */
+#define AA_RELOAD_DEFAULT 250000LL
 
 /* caches */
 #define AA_CACHE_PRINCIPALS_MAX 16384 /* entries a process */

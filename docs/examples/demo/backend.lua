@@ -114,8 +114,7 @@ local function search(r, q, body, where, args)
     args[#args + 1] = wanted
     args[#args + 1] = m[1]
   end
-  args[#args + 1] = body
-  args[#args + 1] = body
+  args[#args + 1], args[#args + 2] = body, body
   return reply(r, 200, q.value("SELECT json_group_array(json(t)) FROM (SELECT " ..
     THREAD .. " AS t FROM threads WHERE " .. where .. [[ ORDER BY created DESC, id
     LIMIT coalesce(json_extract(%s, '$.limit'), 10)

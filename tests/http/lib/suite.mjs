@@ -210,10 +210,10 @@ export function agentServerSuite(start) {
       const { thread_id } = await alice.threads.create();
       const input = { text: "stolen" };
       for (const call of [
-        bob.runs.create(thread_id, "agent", { input }),
-        bob.runs.create(thread_id, "agent", { input, ifNotExists: "create" }),
-        bob.runs.wait(thread_id, "agent", { input }),
-        collect(bob.runs.stream(thread_id, "agent", { input })),
+        () => bob.runs.create(thread_id, "agent", { input }),
+        () => bob.runs.create(thread_id, "agent", { input, ifNotExists: "create" }),
+        () => bob.runs.wait(thread_id, "agent", { input }),
+        () => collect(bob.runs.stream(thread_id, "agent", { input })),
       ])
         await assert.rejects(call, status(404));
       assert.deepEqual(await alice.runs.list(thread_id), []);
@@ -311,7 +311,7 @@ export function agentServerSuite(start) {
           assistantId: "agent",
           input: { text: `${n}` },
           metadata: { n, owner: "bob" },
-          onCompletion: "keep",
+          on_completion: "keep",
         })),
       );
       assert.deepEqual(
@@ -422,11 +422,11 @@ export function agentServerSuite(start) {
       const room = randomUUID();
       await alice.store.putItem(["alice", room], "k", { drink: "tea" });
       for (const call of [
-        bob.store.putItem(["alice", room], "k", { drink: "poison" }),
-        bob.store.getItem(["alice", room], "k"),
-        bob.store.searchItems(["alice", room]),
-        bob.store.listNamespaces({ prefix: ["alice"] }),
-        bob.store.deleteItem(["alice", room], "k"),
+        () => bob.store.putItem(["alice", room], "k", { drink: "poison" }),
+        () => bob.store.getItem(["alice", room], "k"),
+        () => bob.store.searchItems(["alice", room]),
+        () => bob.store.listNamespaces({ prefix: ["alice"] }),
+        () => bob.store.deleteItem(["alice", room], "k"),
       ])
         await assert.rejects(call, status(403));
       assert.deepEqual((await alice.store.getItem(["alice", room], "k")).value, { drink: "tea" });

@@ -90,10 +90,15 @@ function run(name) {
 
 const isPolicy = (name) => /policy[^/]*\.lua$/.test(name);
 
-/** A policy with events of its own names its map in its first lines. */
-function check(file) {
+/** A policy for another map than `langgraph` names it in its first lines. */
+function mapOf(file) {
   const routes = readFileSync(file, "utf8").match(/^-- routes: (\S+)$/m)?.[1];
-  const args = routes ? ["--routes", `+${join(top, "docs/examples", routes)}`] : [];
+  if (!routes) return [];
+  return ["--routes", routes === "none" ? routes : `+${join(top, "docs/examples", routes)}`];
+}
+
+function check(file) {
+  const args = mapOf(file);
   const done = agentauth("policy", "check", ...args, file);
   report(relative(top, file), done.status ? `${done.stdout}${done.stderr}`.trim() : undefined);
 }

@@ -68,7 +68,12 @@ int aa_answer_refuse(request_rec *r, aa_ctx_t *ctx)
                        apr_itoa(r->pool, ctx->error.retry_after));
     else if (status == HTTP_SERVICE_UNAVAILABLE)
         apr_table_setn(r->err_headers_out, "Retry-After", "5");
-    if (status == HTTP_UNAUTHORIZED && !ctx->error_headers)
+    if (ctx->error_headers)
+        apr_table_overlap(r->err_headers_out, ctx->error_headers,
+                          APR_OVERLAP_TABLES_SET);
+    if (status == HTTP_UNAUTHORIZED &&
+        !(ctx->error_headers &&
+          apr_table_get(ctx->error_headers, "WWW-Authenticate")))
         apr_table_setn(r->err_headers_out, "WWW-Authenticate",
                        challenge(r, ctx));
     aa_cors_headers(r);

@@ -16,7 +16,6 @@
 typedef struct served_t {
     const char *at;
     apr_size_t left;
-    int eos;
 } served_t;
 
 /* The body of the request that this one continues (a rewrite, an index). The
@@ -76,6 +75,8 @@ static apr_status_t collect(char **buffer, apr_size_t *used, request_rec *r,
 
         rv = ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES,
                             APR_BLOCK_READ, HUGE_STRING_LEN);
+        if (rv == APR_SUCCESS && APR_BRIGADE_EMPTY(bb))
+            rv = APR_EGENERAL;
         for (b = APR_BRIGADE_FIRST(bb);
              rv == APR_SUCCESS && !eos && b != APR_BRIGADE_SENTINEL(bb);
              b = APR_BUCKET_NEXT(b)) {
@@ -208,8 +209,6 @@ apr_status_t aa_body_filter(ap_filter_t *f, apr_bucket_brigade *bb,
     (void)block;
     if (mode != AP_MODE_READBYTES && mode != AP_MODE_EXHAUSTIVE)
         return APR_ENOTIMPL;
-    if (served->eos)
-        return APR_EOF;
     /* Only mod_proxy takes more than it asked for. */
     if (!f->r->proxyreq && mode == AP_MODE_READBYTES &&
         (apr_off_t)len > readbytes)
@@ -220,9 +219,7 @@ apr_status_t aa_body_filter(ap_filter_t *f, apr_bucket_brigade *bb,
                                        f->c->bucket_alloc));
     served->at += len;
     served->left -= len;
-    if (!served->left) {
+    if (!served->left) /* again at each call, as httpd's own filter does */
         APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(f->c->bucket_alloc));
-        served->eos = 1;
-    }
     return APR_SUCCESS;
 }

@@ -68,7 +68,8 @@ typedef struct aa_dir_conf_t {
     aa_policy_t *policy;           /* NULL: no policy here */
     const char *policy_why;        /* why the policy does not load; NULL */
     const char *where;             /* file:line of AgentAuthPolicy, for logs */
-    apr_uint32_t serial;           /* of these pass settings, for caches */
+    apr_uint32_t serial;           /* of the list of claims; 0: the default */
+    int policy_id, routes_id;      /* of places.c; 0: unset, default map */
 } aa_dir_conf_t;
 
 /** A virtual host. */
@@ -84,6 +85,8 @@ typedef struct aa_server_conf_t {
     const char *key_header;        /* NULL: unset, "X-API-Key" */
     const char *cookie_name;       /* NULL: unset, "agentauth_session" */
     apr_array_header_t *issuers;   /* aa_issuer_t *; NULL: none */
+    apr_array_header_t *blocks;    /* aa_issuer_block_t * of the same */
+    struct aa_issuer_block_t *block; /* while its directives are read */
     const char *decision_log;      /* file or "|program"; NULL: unset */
     int open_access;               /* -1 unset */
     int configured;                /* some directive of ours is in this vhost */
@@ -117,11 +120,23 @@ void *aa_server_conf_merge(apr_pool_t *p, void *base, void *add);
 aa_dir_conf_t *aa_dir_conf(const request_rec *r);
 aa_server_conf_t *aa_server_conf(const server_rec *s);
 
+/** The realm of a virtual host: AgentAuthRealm, else its ServerName in lower
+ *  case. Valid from check_config on, which also fills the other members that
+ *  say "unset" above, except cookie_name and decision_log. */
+const char *aa_server_realm(const server_rec *s);
+
 /** Effective values of a place, defaults applied. */
 aa_enforce_e aa_conf_enforce(const aa_dir_conf_t *conf, int proxied);
 aa_pass_e aa_conf_pass(const aa_dir_conf_t *conf);
 apr_int64_t aa_conf_max_body(const aa_dir_conf_t *conf);
 const char *const *aa_conf_pass_claims(const aa_dir_conf_t *conf);
+/** 1 when AgentAuthOpenRoutes opens the row of this name ("GET /ok"). */
+int aa_conf_opens(const aa_dir_conf_t *conf, const char *row);
+
+/** "https://App.Example:443" -> "https://app.example"; NULL: not an origin,
+ *  with @a why. "null" is none. */
+const char *aa_origin_normal(const char **why, const char *text,
+                             apr_pool_t *p);
 
 /**
  * check_config hook: everything that crosses directives, every key and policy;
@@ -130,6 +145,13 @@ const char *const *aa_conf_pass_claims(const aa_dir_conf_t *conf);
  */
 int aa_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                     server_rec *s);
+
+/** What check_config warned of, once more: for post_config, when there is an
+ *  error log to write it to. */
+void aa_config_warn(server_rec *s);
+
+/** 1 when some place passes decisions on in this way. */
+int aa_places_pass(aa_pass_e pass);
 
 /** A secret given as file:PATH, env:NAME, exec:COMMAND or the text itself.
  *  @return an error message, or NULL with @a secret set */

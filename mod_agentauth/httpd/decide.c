@@ -105,11 +105,7 @@ static int refuse_verdict(request_rec *r, aa_ctx_t *ctx)
     error->status = verdict->status;
     error->detail = verdict->detail;
     error->reason = verdict->reason;
-    if (verdict->headers) {
-        ctx->error_headers = verdict->headers;
-        apr_table_overlap(r->err_headers_out, verdict->headers,
-                          APR_OVERLAP_TABLES_SET);
-    }
+    ctx->error_headers = verdict->headers;
     return aa_answer_refuse(r, ctx);
 }
 

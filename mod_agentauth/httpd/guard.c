@@ -25,6 +25,14 @@ static const char *target(request_rec *r)
     return NULL;
 }
 
+/* "unix:/path|http://host/…" names the same request as what follows '|'. */
+static const char *without_socket(const char *url)
+{
+    const char *bar = strncmp(url, "unix:", 5) ? NULL : strchr(url, '|');
+
+    return bar ? bar + 1 : url;
+}
+
 static int ends_with(const char *text, const char *tail)
 {
     apr_size_t n = strlen(text), m = strlen(tail);
@@ -48,13 +56,14 @@ apr_status_t aa_guard_note(request_rec *r, aa_ctx_t *ctx)
 
     if (!url)
         return APR_SUCCESS;
-    if (apr_table_get(r->notes, "proxy-nocanon")) {
+    if (apr_table_get(r->notes, "proxy-nocanon") ||
+        apr_table_get(r->notes, "proxy-noencode")) {
         query = ap_strchr_c(url, '?');
         url = unescaped(r, query ? apr_pstrmemdup(r->pool, url,
                                                   (apr_size_t)(query - url))
                                  : url);
     }
-    ctx->sent_url = url;
+    ctx->sent_url = url ? without_socket(url) : NULL;
     ctx->sent_args = r->args;
     if (!place->routes)
         return APR_SUCCESS;
@@ -179,9 +188,9 @@ static int add_assertion(request_rec *r, aa_ctx_t *ctx, const char *url)
 static int same_url(request_rec *r, const aa_ctx_t *ctx, const char *url)
 {
     const char *query = strchr(url, '?');
-    const char *path = query ? apr_pstrmemdup(r->pool, url,
-                                              (apr_size_t)(query - url))
-                             : url;
+    const char *path = without_socket(
+        query ? apr_pstrmemdup(r->pool, url, (apr_size_t)(query - url))
+              : url);
     const char *args = ctx->sent_args && *ctx->sent_args ? ctx->sent_args
                                                          : NULL;
 

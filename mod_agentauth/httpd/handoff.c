@@ -65,12 +65,13 @@ static void to_server(request_rec *r, const aa_ctx_t *ctx,
                                 ? ctx->principal->identity
                                 : values[i];
 
-        apr_table_unset(r->notes, names[i].note);
-        apr_table_unset(r->subprocess_env, names[i].env);
-        if (!value)
+        if (!value) { /* nobody else may say it for us */
+            apr_table_unset(r->notes, names[i].note);
+            apr_table_unset(r->subprocess_env, names[i].env);
             continue;
-        apr_table_set(r->notes, names[i].note, value);
-        apr_table_set(r->subprocess_env, names[i].env, value);
+        }
+        apr_table_setn(r->notes, names[i].note, value);
+        apr_table_setn(r->subprocess_env, names[i].env, value);
     }
 }
 
@@ -163,7 +164,9 @@ static void drop_credential(request_rec *r, const aa_ctx_t *ctx,
     int keep = aa_dir_conf(r)->forward_bearer == 1 && ctx->principal &&
                ctx->principal->method == AA_METHOD_BEARER;
 
-    if (ctx->principal && ctx->principal->method != AA_METHOD_OPEN && !keep)
+    /* Where everybody is let in, Authorization is not ours. */
+    if (!keep &&
+        !(ctx->principal && ctx->principal->method == AA_METHOD_OPEN))
         apr_table_unset(headers, "Authorization");
     apr_table_unset(headers, server->authn.key_header
                                  ? server->authn.key_header

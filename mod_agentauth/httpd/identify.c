@@ -9,9 +9,6 @@
 #include "base/json.h"
 #include "context.h"
 
-#define GUEST "guest"
-#define ANONYMOUS "anonymous"
-
 static int open_access(request_rec *r)
 {
     const aa_dir_conf_t *place = aa_dir_conf(r);
@@ -71,7 +68,7 @@ static aa_principal_t *nobody(request_rec *r)
 
     if (!principal)
         return NULL;
-    principal->identity = open ? ANONYMOUS : GUEST;
+    principal->identity = open ? AA_ANONYMOUS : AA_GUEST;
     if (aa_principal_seal(principal) != APR_SUCCESS) {
         aa_principal_unref(principal);
         return NULL;

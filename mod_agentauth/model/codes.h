@@ -190,7 +190,11 @@ AA_CODE(AA_E_STORE, "AGA0501", 503, "temporarily unavailable", \
     "look at the log line before this one; check the state directory") \
 AA_CODE(AA_E_INTERNAL, "AGA0502", 500, "internal error", \
     "something of ours failed", "no memory, or a mistake", \
-    "look at the log line before this one")
+    "look at the log line before this one") \
+AA_CODE(AA_E_STATE_DIR, "AGA0503", 503, "temporarily unavailable", \
+    "the state directory, or a secret in it, cannot be used", \
+    "it is missing, of another owner, readable by others, or lost a secret", \
+    "the message names the file; give it to the User of httpd, or restore it")
 
 #define AA_CODES_ENDPOINT \
 AA_CODE(AA_E_NO_ENDPOINT, "AGA0601", 404, "not found", \
@@ -204,7 +208,64 @@ AA_CODE(AA_E_REQUIRE, "AGA0603", 403, "forbidden", \
     "the user lacks what Require asks for", \
     "look at the Require lines of this place")
 
-#define AA_CODES_CONFIG
+#define AA_CODES_CONFIG \
+AA_CODE(AA_E_CONF_VALUE, "AGA0901", 0, "", \
+    "a directive has a value that is not allowed", \
+    "a misspelled word, a number out of bounds, a malformed URL", \
+    "the message says what is allowed") \
+AA_CODE(AA_E_CONF_CONTEXT, "AGA0902", 0, "", \
+    "a directive stands where it cannot stand", \
+    "it belongs to the server, to a block, or never into .htaccess", \
+    "move it to where the message says") \
+AA_CODE(AA_E_CONF_MISSING, "AGA0903", 0, "", \
+    "a directive that is required is not set", \
+    "a block or a place is incomplete", "add the directive") \
+AA_CODE(AA_E_CONF_DUPLICATE, "AGA0904", 0, "", \
+    "the same thing is said twice", \
+    "two blocks or two sections of the same name", "keep one of them") \
+AA_CODE(AA_E_CONF_NOT_YET, "AGA0905", 0, "", \
+    "a word is not available in this version", \
+    "it belongs to a part that this version does not have", \
+    "use one of the words that the message lists") \
+AA_CODE(AA_E_CONF_SECRET, "AGA0906", 0, "", \
+    "a secret cannot be read, or is too short for its algorithm", \
+    "a missing or exposed file, an unset variable, a failed command", \
+    "make it readable for the server alone, at least as long as the hash") \
+AA_CODE(AA_E_CONF_POLICY, "AGA0907", 0, "", \
+    "a policy does not load", \
+    "a mistake in the Lua file, or it cannot be read", \
+    "agentauth policy check FILE") \
+AA_CODE(AA_E_CONF_ROUTES, "AGA0908", 0, "", \
+    "a route map does not load, or has no row of this name", \
+    "a mistake in AgentAuthRoutes or AgentAuthOpenRoutes", \
+    "compare with the rows of the map") \
+AA_CODE(AA_E_CONF_COLLISION, "AGA0909", 0, "", \
+    "two sources of users could give the same identity in one realm", \
+    "two issuers, or an issuer beside API keys, without a prefix", \
+    "give each issuer an AgentAuthIdentityPrefix; an empty one is consent") \
+AA_CODE(AA_E_CONF_METHODS, "AGA0910", 0, "", \
+    "AgentAuthMethods lists a kind of credential that nothing here provides", \
+    "no issuer block, or no authenticate handler", \
+    "configure the kind, or take the word away") \
+AA_CODE(AA_E_CONF_FILE, "AGA0911", 0, "", \
+    "a file or directory is missing, unsafe or in an unsafe place", \
+    "others may read or write it, or the server gives it away", \
+    "correct owner, mode or place") \
+AA_CODE(AA_E_CONF_KEYS, "AGA0912", 0, "", \
+    "an issuer's algorithms and keys do not fit together", \
+    "a key file without usable keys, a secret with public-key algorithms", \
+    "correct the issuer's block") \
+AA_CODE(AA_E_CONF_PROXY, "AGA0913", 0, "", \
+    "a proxied place cannot carry its decision to the backend", \
+    "AgentAuthEnforce or an audience is not set, or the scheme cannot do it", \
+    "the message says which directive is needed") \
+AA_CODE(AA_E_CONF_OPEN, "AGA0914", 0, "", \
+    "AgentAuthOpenAccess lets everybody in", \
+    "it is meant for development", "remove it before others can connect") \
+AA_CODE(AA_E_CONF_IDLE, "AGA0915", 0, "", \
+    "a directive has no effect where it stands", \
+    "what it belongs to is not set in this place", \
+    "set both in the same section")
 
 #define AA_CODES \
     AA_CODES_CREDENTIALS AA_CODES_POLICY AA_CODES_REQUEST AA_CODES_HANDOFF \

@@ -61,11 +61,19 @@ typedef struct aa_principal_t {
  */
 aa_principal_t *aa_principal_create(aa_method_e method);
 
+/** Who nobody is: the names are taken, no credential may prove them. */
+#define AA_GUEST "guest"
+#define AA_ANONYMOUS "anonymous"
+
+/** 1 when @a identity is one of them. */
+int aa_identity_reserved(const char *identity);
+
 /**
  * Complete `user` from identity, permissions and claims and give the serial.
  * Claims named like our own four members never replace them.
  * @return APR_SUCCESS; APR_EINVAL when the identity or a permission is not
- *         1 to its maximum bytes of UTF-8 without control characters
+ *         1 to its maximum bytes of UTF-8 without control characters, or when
+ *         a credential would prove a reserved identity
  */
 apr_status_t aa_principal_seal(aa_principal_t *principal);
 

@@ -92,13 +92,12 @@ static const char *url_of(const char *path)
                         path);
 }
 
-static apr_status_t get(aa_http_answer_t **answer, const char *path,
-                        int msec)
+static apr_status_t get(aa_http_answer_t **answer, const char *path, int msec)
 {
     const char *why;
-    apr_status_t rv = aa_http_get(answer, &why, url_of(path),
-                                  "application/json",
-                                  apr_time_from_msec(msec), p);
+    apr_status_t rv =
+        aa_http_get(answer, &why, url_of(path), "application/json",
+                    apr_time_from_msec(msec), p);
 
     assert_int_equal(rv == APR_SUCCESS, *answer != NULL);
     assert_int_equal(rv == APR_SUCCESS, why == NULL);
@@ -303,12 +302,11 @@ static void certificate(void **state)
     const char *why;
 
     (void)state;
-    assert_int_equal(
-        aa_http_get(&answer, &why,
-                    apr_psprintf(p, "https://localhost:%d/",
-                                 webserver_port(tls)),
-                    NULL, apr_time_from_sec(5), p),
-        APR_EGENERAL);
+    assert_int_equal(aa_http_get(&answer, &why,
+                                 apr_psprintf(p, "https://localhost:%d/",
+                                              webserver_port(tls)),
+                                 NULL, apr_time_from_sec(5), p),
+                     APR_EGENERAL);
     assert_non_null(strcasestr(why, "certificate"));
     assert_int_equal(webserver_count(tls), 1);
     webserver_stop(tls);
@@ -335,10 +333,9 @@ static void max_ages(void **state)
 
         page(WEBSERVER_ANSWER, 200, ages[i].head, "", 0);
         assert_int_equal(get(&answer, "/", 5000), APR_SUCCESS);
-        assert_true(answer->max_age == (ages[i].seconds < 0
-                                            ? -1
-                                            : apr_time_from_sec(
-                                                  ages[i].seconds)));
+        assert_true(
+            answer->max_age ==
+            (ages[i].seconds < 0 ? -1 : apr_time_from_sec(ages[i].seconds)));
     }
 }
 
@@ -356,7 +353,10 @@ static int row_end(void **state)
 }
 
 #define ONE(function)                                                          \
-    (struct CMUnitTest){#function, function, row_begin, row_end, NULL}
+    (struct CMUnitTest)                                                        \
+    {                                                                          \
+#function, function, row_begin, row_end, NULL                          \
+    }
 
 int main(void)
 {

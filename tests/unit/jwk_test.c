@@ -24,9 +24,9 @@ static EVP_PKEY *rsa, *weak, *ec, *ed;
 static aa_code_e judge(const char *token, const aa_jwks_t *set)
 {
     static const char *const audiences[] = {"me", NULL};
-    static const char *const algs[] = {"RS256", "PS256", "ES256", "ES384",
-                                       "EdDSA", "HS256", "HS384", "HS512",
-                                       NULL};
+    static const char *const algs[] = {"RS256", "PS256", "ES256",
+                                       "ES384", "EdDSA", "HS256",
+                                       "HS384", "HS512", NULL};
     aa_jwt_expect_t e = {"https://op", audiences, algs, NULL, NULL, NOW, 0};
     aa_error_t err = {0};
     aa_jws_t *jws;
@@ -210,9 +210,9 @@ static void alg_of_the_key(void **state)
 static void duplicate_kid(void **state)
 {
     EVP_PKEY *other = token_key_ec("P-256", p);
-    aa_jwks_t *set = parse(token_jwks(p, token_jwk(other, "k", p),
-                                      token_jwk(rsa, "k", p),
-                                      token_jwk(ec, "k", p), NULL));
+    aa_jwks_t *set =
+        parse(token_jwks(p, token_jwk(other, "k", p), token_jwk(rsa, "k", p),
+                         token_jwk(ec, "k", p), NULL));
 
     (void)state;
     assert_int_equal(judge(sign(ec, "ES256", "k"), set), AA_E_NONE);
@@ -226,8 +226,8 @@ static void duplicate_kid(void **state)
 /* A token without kid is tried with those that fit, and not with all. */
 static void tries_are_bounded(void **state)
 {
-    const char *token = sign(ec, "ES256", NULL), *named = sign(ec, "ES256",
-                                                               "last");
+    const char *token = sign(ec, "ES256", NULL),
+               *named = sign(ec, "ES256", "last");
     json_t *list = json_array(), *set_json = json_pack("{s:o}", "keys", list);
     char *text;
     aa_jwks_t *set;
@@ -300,8 +300,8 @@ static void thousand_keys(void **state)
     good[1] = token_jwk(ec, NULL, p);
     good[2] = token_jwk(ed, NULL, p);
     for (int i = 0; i < 1000; i++) {
-        json_t *jwk = json_deep_copy(i % 4 == 3 ? bad[i / 4 % 4]
-                                                : good[i % 4 % 3]);
+        json_t *jwk =
+            json_deep_copy(i % 4 == 3 ? bad[i / 4 % 4] : good[i % 4 % 3]);
 
         if (json_is_object(jwk))
             json_object_set_new(jwk, "kid", json_sprintf("k%d", i));

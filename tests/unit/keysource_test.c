@@ -31,13 +31,16 @@
 
 #define SEC(n) apr_time_from_sec(n)
 #define NOW SEC(1700000000)
-#define LAST {NULL, WEBSERVER_ANSWER, 0, NULL, NULL, 0}
+#define LAST                                                                   \
+    {                                                                          \
+        NULL, WEBSERVER_ANSWER, 0, NULL, NULL, 0                               \
+    }
 
 static apr_pool_t *pool, *p;
 static webserver_t *server;
-static const char *dir;          /* cache_dir, emptied for each row */
-static const char *one, *two;    /* key sets with one and with two keys */
-static int lines;                /* log lines at warning or above */
+static const char *dir;       /* cache_dir, emptied for each row */
+static const char *one, *two; /* key sets with one and with two keys */
+static int lines;             /* log lines at warning or above */
 static const char *const es256[] = {"ES256", NULL};
 static const char *const audiences[] = {"me", NULL};
 
@@ -161,39 +164,87 @@ typedef struct config_t {
 #define S32 "0123456789abcdef0123456789abcdef"
 static config_t configs[] = {
     {"40 HS256 with 32 bytes", {"HS256"}, S32, NULL, NULL, AA_E_NONE},
-    {"40 HS256 with 31 bytes", {"HS256"}, "0123456789abcdef0123456789abcde",
-     NULL, NULL, AA_E_TOKEN_ALG},
+    {"40 HS256 with 31 bytes",
+     {"HS256"},
+     "0123456789abcdef0123456789abcde",
+     NULL,
+     NULL,
+     AA_E_TOKEN_ALG},
     {"40 HS384 with 32 bytes", {"HS384"}, S32, NULL, NULL, AA_E_TOKEN_ALG},
     {"40 HS512 with 32 bytes", {"HS512"}, S32, NULL, NULL, AA_E_TOKEN_ALG},
-    {"40 HS256 HS512 with 32 bytes", {"HS256", "HS512"}, S32, NULL, NULL,
+    {"40 HS256 HS512 with 32 bytes",
+     {"HS256", "HS512"},
+     S32,
+     NULL,
+     NULL,
      AA_E_TOKEN_ALG},
     {"40 HS512 with 64 bytes", {"HS512"}, S32 S32, NULL, NULL, AA_E_NONE},
     {"40 HS256 without a secret", {"HS256"}, NULL, NULL, NULL, AA_E_TOKEN_ALG},
-    {"40 HS256 ES256 with a secret", {"HS256", "ES256"}, S32, NULL, NULL,
+    {"40 HS256 ES256 with a secret",
+     {"HS256", "ES256"},
+     S32,
+     NULL,
+     NULL,
      AA_E_TOKEN_ALG},
-    {"40 HS256 ES256 without", {"ES256", "HS256"}, NULL, NULL, NULL,
+    {"40 HS256 ES256 without",
+     {"ES256", "HS256"},
+     NULL,
+     NULL,
+     NULL,
      AA_E_TOKEN_ALG},
-    {"40 secret and key set", {"HS256"}, S32, "https://op/jwks", NULL,
+    {"40 secret and key set",
+     {"HS256"},
+     S32,
+     "https://op/jwks",
+     NULL,
      AA_E_TOKEN_ALG},
     {"41 EdDSA", {"EdDSA"}, NULL, NULL, NULL, AA_E_NONE},
     {"41 ES256K", {"ES256K"}, NULL, NULL, NULL, AA_E_TOKEN_ALG},
     {"none", {"none"}, NULL, NULL, NULL, AA_E_TOKEN_ALG},
     {"no algorithm", {NULL}, NULL, NULL, NULL, AA_E_TOKEN_ALG},
     {"discovery over https", {"ES256"}, NULL, NULL, "https://op/", AA_E_NONE},
-    {"discovery over http", {"ES256"}, NULL, NULL, "http://op/",
+    {"discovery over http",
+     {"ES256"},
+     NULL,
+     NULL,
+     "http://op/",
      AA_E_KEYS_AWAY},
-    {"discovery on loopback", {"ES256"}, NULL, NULL, "http://127.0.0.1:1/",
+    {"discovery on loopback",
+     {"ES256"},
+     NULL,
+     NULL,
+     "http://127.0.0.1:1/",
      AA_E_NONE},
-    {"discovery with a query", {"ES256"}, NULL, NULL, "https://op/?a",
+    {"discovery with a query",
+     {"ES256"},
+     NULL,
+     NULL,
+     "https://op/?a",
      AA_E_KEYS_AWAY},
-    {"issuer is no URL, set has one", {"ES256"}, NULL, "https://op/jwks", "op",
+    {"issuer is no URL, set has one",
+     {"ES256"},
+     NULL,
+     "https://op/jwks",
+     "op",
      AA_E_NONE},
     {"set over http", {"ES256"}, NULL, "http://op/jwks", NULL, AA_E_KEYS_AWAY},
-    {"set on loopback", {"ES256"}, NULL, "http://localhost:1/", NULL,
+    {"set on loopback",
+     {"ES256"},
+     NULL,
+     "http://localhost:1/",
+     NULL,
      AA_E_NONE},
-    {"set at a relative file", {"ES256"}, NULL, "jwks.json", NULL,
+    {"set at a relative file",
+     {"ES256"},
+     NULL,
+     "jwks.json",
+     NULL,
      AA_E_KEYS_AWAY},
-    {"set in a missing file", {"ES256"}, NULL, "/nonexistent/jwks", NULL,
+    {"set in a missing file",
+     {"ES256"},
+     NULL,
+     "/nonexistent/jwks",
+     NULL,
      AA_E_KEYS_AWAY},
     {"set in a directory", {"ES256"}, NULL, "/", NULL, AA_E_KEYS_AWAY},
     {"set in a device", {"ES256"}, NULL, "/dev/zero", NULL, AA_E_KEYS_AWAY},
@@ -202,8 +253,8 @@ static config_t configs[] = {
 static void configuration(void **state)
 {
     const config_t *row = *state;
-    aa_issuer_t issuer = issuer_of(row->url ? row->url : "https://op",
-                                   row->jwks);
+    aa_issuer_t issuer =
+        issuer_of(row->url ? row->url : "https://op", row->jwks);
     aa_keysource_t *source;
     aa_error_t err = {0};
     apr_status_t rv;
@@ -262,8 +313,7 @@ static void clock_set_back(void **state)
     assert_int_equal(webserver_count(server), before + 1);
     assert_int_equal(aa_keysource_want(source, NOW - SEC(3600), p),
                      APR_SUCCESS);
-    assert_int_equal(aa_keysource_want(source, NOW - SEC(3599), p),
-                     APR_ENOENT);
+    assert_int_equal(aa_keysource_want(source, NOW - SEC(3599), p), APR_ENOENT);
     assert_int_equal(webserver_count(server), before + 2);
 }
 
@@ -489,9 +539,8 @@ static void *crowd_member(void *data)
 /* One flies, the others do not wait for it. */
 static void single_flight(void **state)
 {
-    webserver_page_t pages[] = {{NULL, WEBSERVER_SLOW, 200, NULL,
-                                 "{\"keys\":[]}", 0},
-                                LAST};
+    webserver_page_t pages[] = {
+        {NULL, WEBSERVER_SLOW, 200, NULL, "{\"keys\":[]}", 0}, LAST};
     int before = webserver_count(server), again = 0;
     pthread_t thread[THREADS];
     member_t member[THREADS];
@@ -624,15 +673,13 @@ static void discovery(void **state)
     aa_keysource_t *source = source_of(&issuer, NULL);
     json_t *document = json_object();
     int before = webserver_count(server);
-    webserver_page_t pages[] = {
-        {row->at, WEBSERVER_ANSWER, 200, NULL, NULL, 0},
-        {"/jwks", WEBSERVER_ANSWER, 200, NULL, one, 0},
-        LAST};
+    webserver_page_t pages[] = {{row->at, WEBSERVER_ANSWER, 200, NULL, NULL, 0},
+                                {"/jwks", WEBSERVER_ANSWER, 200, NULL, one, 0},
+                                LAST};
     char *text;
 
     if (row->says)
-        json_object_set_new(document, "issuer",
-                            json_string(url_of(row->says)));
+        json_object_set_new(document, "issuer", json_string(url_of(row->says)));
     if (row->jwks_uri)
         json_object_set_new(document, "jwks_uri",
                             json_string(row->jwks_uri[0] == '/'
@@ -800,8 +847,10 @@ static int end(void **state)
         tests[n++] = (struct CMUnitTest){array[i].name, function, row_begin,   \
                                          row_end, &array[i]};
 #define ONE(function)                                                          \
-    tests[n++] =                                                               \
-        (struct CMUnitTest){#function, function, row_begin, row_end, NULL}
+    tests[n++] = (struct CMUnitTest)                                           \
+    {                                                                          \
+#function, function, row_begin, row_end, NULL                          \
+    }
 
 int main(void)
 {

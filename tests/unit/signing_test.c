@@ -63,9 +63,8 @@ static aa_signing_t *open_at(apr_time_t now)
     aa_signing_t *signing;
     aa_error_t err = {0};
 
-    assert_int_equal(
-        aa_signing_open(&signing, dir, ROTATE, KEEP, now, &err, p),
-        APR_SUCCESS);
+    assert_int_equal(aa_signing_open(&signing, dir, ROTATE, KEEP, now, &err, p),
+                     APR_SUCCESS);
     return signing;
 }
 
@@ -197,9 +196,8 @@ static void key_file(void **state)
                                     : pem_of(token_key_ec(row->crv, p));
 
     write_file("signing-1700000000-abcdefgh.pem", text, row->mode);
-    assert_int_equal(
-        aa_signing_open(&signing, dir, ROTATE, KEEP, NOW, &err, p),
-        row->usable ? APR_SUCCESS : AA_EREFUSED);
+    assert_int_equal(aa_signing_open(&signing, dir, ROTATE, KEEP, NOW, &err, p),
+                     row->usable ? APR_SUCCESS : AA_EREFUSED);
     assert_int_equal(signing != NULL, row->usable);
     if (!row->usable) {
         assert_int_equal(err.code, AA_E_ASSERTION);
@@ -214,13 +212,11 @@ static void key_file_is_link(void **state)
     (void)state;
     write_file("elsewhere", pem_of(token_key_ec("P-256", p)), 0600);
     assert_int_equal(
-        symlink("elsewhere", apr_pstrcat(
-                                 p, dir, "/signing-1700000000-abcdefgh.pem",
-                                 NULL)),
+        symlink("elsewhere",
+                apr_pstrcat(p, dir, "/signing-1700000000-abcdefgh.pem", NULL)),
         0);
-    assert_int_equal(
-        aa_signing_open(&signing, dir, ROTATE, KEEP, NOW, NULL, p),
-        AA_EREFUSED);
+    assert_int_equal(aa_signing_open(&signing, dir, ROTATE, KEEP, NOW, NULL, p),
+                     AA_EREFUSED);
 }
 
 static void no_directory(void **state)
@@ -229,9 +225,9 @@ static void no_directory(void **state)
     aa_error_t err = {0};
 
     (void)state;
-    assert_int_equal(aa_signing_open(&signing, "/nonexistent", ROTATE, KEEP,
-                                     NOW, &err, p),
-                     AA_EREFUSED);
+    assert_int_equal(
+        aa_signing_open(&signing, "/nonexistent", ROTATE, KEEP, NOW, &err, p),
+        AA_EREFUSED);
     assert_int_equal(err.code, AA_E_ASSERTION);
 }
 
@@ -257,10 +253,10 @@ static void thumbprint(void **state)
                         token_base64url(digest, sizeof(digest), p));
     own = aa_signer_public(signer, p);
     assert_int_equal(json_object_size(own), 7);
-    assert_true(json_equal(json_object_get(own, "x"),
-                           json_object_get(jwk, "x")));
-    assert_true(json_equal(json_object_get(own, "y"),
-                           json_object_get(jwk, "y")));
+    assert_true(
+        json_equal(json_object_get(own, "x"), json_object_get(jwk, "x")));
+    assert_true(
+        json_equal(json_object_get(own, "y"), json_object_get(jwk, "y")));
     assert_string_equal(json_string_value(json_object_get(own, "alg")),
                         "ES256");
     assert_string_equal(json_string_value(json_object_get(own, "use")), "sig");
@@ -296,9 +292,8 @@ static void signatures(void **state)
                            "{\"iss\":\"a\",\"aud\":\"b\",\"exp\":1800000000}",
                            p),
             APR_SUCCESS);
-        assert_int_equal(
-            aa_jws_parse(&jws, compact, strlen(compact), NULL, p),
-            APR_SUCCESS);
+        assert_int_equal(aa_jws_parse(&jws, compact, strlen(compact), NULL, p),
+                         APR_SUCCESS);
         assert_int_equal(aa_jwt_verify(jws, jwks, &e, NULL, p), APR_SUCCESS);
     }
     aa_jwks_unref(jwks);
@@ -333,9 +328,9 @@ static aa_jws_t *make(const aa_assertion_t *a, const aa_signing_t *signing)
     aa_error_t err = {0};
     aa_jws_t *jws;
 
-    assert_int_equal(aa_assertion_make(&compact, a,
-                                       aa_signing_current(signing), &err, p),
-                     APR_SUCCESS);
+    assert_int_equal(
+        aa_assertion_make(&compact, a, aa_signing_current(signing), &err, p),
+        APR_SUCCESS);
     assert_int_equal(aa_jws_parse(&jws, compact, strlen(compact), &err, p),
                      APR_SUCCESS);
     return jws;
@@ -363,17 +358,15 @@ static void assertion_claims(void **state)
     a.body_len = strlen(a.body);
     a.policy = "0123456789abcdef";
     jws = make(&a, signing);
-    assert_string_equal(
-        json_string_value(json_object_get(jws->header, "typ")),
-        "agentauth+jwt");
-    assert_string_equal(jws->kid,
-                        aa_signer_kid(aa_signing_current(signing)));
+    assert_string_equal(json_string_value(json_object_get(jws->header, "typ")),
+                        "agentauth+jwt");
+    assert_string_equal(jws->kid, aa_signer_kid(aa_signing_current(signing)));
     assert_int_equal(json_object_size(jws->header), 3);
     assert_int_equal(json_object_size(jws->claims), 14);
-    assert_int_equal(
-        json_integer_value(json_object_get(jws->claims, "iat")), 1700000000);
-    assert_int_equal(
-        json_integer_value(json_object_get(jws->claims, "exp")), 1700000030);
+    assert_int_equal(json_integer_value(json_object_get(jws->claims, "iat")),
+                     1700000000);
+    assert_int_equal(json_integer_value(json_object_get(jws->claims, "exp")),
+                     1700000030);
     assert_string_equal(text_of(jws, "jti"), "d1");
     assert_string_equal(text_of(jws, "sub"), "op:alice");
     assert_string_equal(text_of(jws, "htm"), "POST");
@@ -384,8 +377,8 @@ static void assertion_claims(void **state)
                         "sbvo2XtnC_-2_3vKnTt8aB_sFRFNGsA8hgedRajgAck");
     assert_string_equal(text_of(jws, "bdy"),
                         "FW_t75r5doXQ5vQ-6-VdiuZ_y_NLL-ojwrGvBhtLzfA");
-    assert_true(json_equal(json_object_get(jws->claims, "perm"),
-                           a.permissions));
+    assert_true(
+        json_equal(json_object_get(jws->claims, "perm"), a.permissions));
     assert_true(json_equal(json_object_get(jws->claims, "usr"), a.user));
     assert_true(json_equal(json_object_get(jws->claims, "dec"), a.decisions));
     assert_int_equal(aa_jwks_parse(&set, text, strlen(text), NULL, p),
@@ -410,11 +403,9 @@ static void assertion_least(void **state)
     assert_string_equal(text_of(jws, "htq"),
                         "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU");
     a.query = "";
-    assert_string_equal(text_of(make(&a, signing), "htq"),
-                        text_of(jws, "htq"));
+    assert_string_equal(text_of(make(&a, signing), "htq"), text_of(jws, "htq"));
     a.body = "";
-    assert_string_equal(text_of(make(&a, signing), "bdy"),
-                        text_of(jws, "htq"));
+    assert_string_equal(text_of(make(&a, signing), "bdy"), text_of(jws, "htq"));
 }
 
 static void assertion_size(void **state)
@@ -509,8 +500,10 @@ static int end(void **state)
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 #define ONE(function)                                                          \
-    tests[n++] =                                                               \
-        (struct CMUnitTest){#function, function, row_begin, row_end, NULL}
+    tests[n++] = (struct CMUnitTest)                                           \
+    {                                                                          \
+#function, function, row_begin, row_end, NULL                          \
+    }
 
 int main(void)
 {

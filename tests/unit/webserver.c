@@ -54,8 +54,8 @@ static int request_read(webserver_t *server, int fd, char *head, size_t room)
 
 static webserver_page_t page_find(webserver_t *server, const char *head)
 {
-    static const webserver_page_t none = {NULL, WEBSERVER_ANSWER, 404,
-                                          NULL, "", 0};
+    static const webserver_page_t none = {NULL, WEBSERVER_ANSWER, 404, NULL, "",
+                                          0};
     char path[1024] = "";
     const webserver_page_t *page;
 
@@ -82,9 +82,9 @@ static void answer(webserver_t *server, int fd, const webserver_page_t *page)
 {
     size_t len = page->len ? page->len : strlen(page->body);
     char head[2048];
-    int n = snprintf(head, sizeof(head),
-                     "HTTP/1.1 %d X\r\nConnection: close\r\n%s", page->status,
-                     page->head ? page->head : "");
+    int n =
+        snprintf(head, sizeof(head), "HTTP/1.1 %d X\r\nConnection: close\r\n%s",
+                 page->status, page->head ? page->head : "");
 
     put(fd, head, (size_t)n);
     if (page->how == WEBSERVER_ENDLESS_HEAD) {

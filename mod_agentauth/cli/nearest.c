@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "base/spelling.h"
+#include "cli/nearest.h"
 
 #define WORD_MAX 64 /* letters; longer ones have no neighbours */
 
@@ -36,7 +36,7 @@ static int distance(const char *a, const char *b)
     return row[blen];
 }
 
-const char *aa_spelling_nearest(const char *word, const char *const *words)
+const char *aa_nearest(const char *word, const char *const *words)
 {
     const char *nearest = NULL;
     int best = WORD_MAX;

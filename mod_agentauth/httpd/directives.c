@@ -9,7 +9,7 @@
 #include "base/duration.h"
 #include "httpd/directives.h"
 #include "httpd/places.h"
-#include "httpd/spelling.h"
+#include "base/spelling.h"
 #include "model/limits.h"
 #include "store/store.h"
 

@@ -12,10 +12,11 @@
 #include "mod_watchdog.h"
 #include "unixd.h"
 
-#include "account/state.h"
 #include "base/crypto.h"
+#include "base/effective.h"
 #include "base/http.h"
 #include "base/log.h"
+#include "base/state.h"
 #include "context.h"
 
 APLOG_USE_MODULE(agentauth);
@@ -146,74 +147,86 @@ static aa_keysource_shared_t *shared_slots(int n, apr_pool_t *p)
     return apr_shm_baseaddr_get(shm);
 }
 
-static apr_array_header_t *realms(server_rec *main, apr_pool_t *p)
+/* What the command line has to know of this configuration. */
+static int write_effective(const aa_runtime_t *runtime,
+                           const aa_state_t *state, uid_t uid, gid_t gid,
+                           server_rec *main, apr_pool_t *p)
 {
-    apr_array_header_t *list =
-        apr_array_make(p, 4, sizeof(aa_state_realm_t));
+    apr_array_header_t *realms =
+        apr_array_make(p, 4, sizeof(aa_effective_realm_t));
+    aa_effective_t effective = {.store_url = runtime->store_url,
+                                .uid = uid,
+                                .gid = gid};
+    aa_error_t err = {0};
 
     for (server_rec *s = main; s; s = s->next) {
         const aa_server_conf_t *conf = aa_server_conf(s);
-        aa_state_realm_t *realm;
+        aa_effective_realm_t *realm;
 
         if (!conf->configured)
             continue;
-        realm = apr_array_push(list);
+        realm = apr_array_push(realms);
         realm->name = conf->authn.realm;
-        realm->key_prefix = conf->authn.key_prefixes[0];
+        realm->key_prefixes = conf->authn.key_prefixes;
     }
-    return list;
+    effective.realms = (const aa_effective_realm_t *)realms->elts;
+    effective.nrealms = realms->nelts;
+    if (aa_effective_write(state->effective, &effective, &err, p) !=
+        APR_SUCCESS)
+        return failed(main, &err, state->effective);
+    return OK;
 }
 
-static int open_state(aa_runtime_t *runtime, server_rec *main, apr_pool_t *p)
+static int open_signing(aa_runtime_t *runtime, const aa_state_t *state,
+                        server_rec *main, apr_pool_t *p)
 {
     aa_error_t err = {0};
-    aa_state_t state = {
-        .dir = runtime->state_dir,
-        .store_url = runtime->store_url,
-        .uid = geteuid() ? geteuid() : ap_unixd_config.user_id,
-        .gid = geteuid() ? getegid() : ap_unixd_config.group_id,
-    };
 
-    if (aa_state_create(&state, &err, p) != APR_SUCCESS)
-        return failed(main, &err, runtime->state_dir);
-    runtime->store_url = state.store_url;
-    runtime->accounts.pepper = state.pepper;
-    runtime->accounts.pepper_len = state.pepper_len;
-    if (aa_epoch_open(&runtime->epoch,
-                      apr_pstrcat(p, state.dir, "/epoch", NULL), 0, &err, p) !=
-        APR_SUCCESS)
-        return failed(main, &err, "epoch page");
-    runtime->accounts.epoch = runtime->epoch;
-    if (aa_places_pass(AA_PASS_ASSERTION) &&
-        aa_signing_open(&runtime->signing,
-                        apr_pstrcat(p, state.dir, "/secrets", NULL),
-                        SIGNING_ROTATE, SIGNING_KEEP, apr_time_now(), &err,
+    if (!aa_places_pass(AA_PASS_ASSERTION))
+        return OK;
+    if (aa_signing_open(&runtime->signing, state->secrets, SIGNING_ROTATE,
+                        SIGNING_KEEP, apr_time_now(), &err,
                         p) != APR_SUCCESS)
         return failed(main, &err, "signing keys");
     return OK;
+}
+
+/* Everything durable is made here, by the parent, for the children's user. */
+static int open_state(aa_runtime_t *runtime, const aa_state_t *state,
+                      uid_t uid, gid_t gid, server_rec *main, apr_pool_t *p)
+{
+    aa_error_t err = {0};
+
+    if (aa_state_create(state, uid, gid, &err, p) != APR_SUCCESS)
+        return failed(main, &err, state->dir);
+    if (aa_accounts_open(&runtime->accounts, state, runtime->store_url, 1,
+                         &err, p) != APR_SUCCESS)
+        return failed(main, &err, runtime->store_url);
+    runtime->epoch = runtime->accounts.epoch;
+    return open_signing(runtime, state, main, p);
 }
 
 static int start(aa_runtime_t *runtime, server_rec *main, apr_pool_t *p)
 {
     const aa_server_conf_t *conf = aa_server_conf(main);
     aa_keysource_shared_t *shared = shared_slots(issuer_count(main), p);
-    aa_error_t err = {0};
+    uid_t uid = geteuid() ? geteuid() : ap_unixd_config.user_id;
+    gid_t gid = geteuid() ? getegid() : ap_unixd_config.group_id;
+    aa_state_t state;
 
     if (!shared)
         return HTTP_INTERNAL_SERVER_ERROR;
-    runtime->state_dir = conf->state_dir ? conf->state_dir : AA_STATE_DIR;
-    runtime->store_url =
-        conf->store_url ? conf->store_url
-                        : apr_pstrcat(p, "sqlite:", runtime->state_dir,
-                                      "/agentauth.sqlite", NULL);
-    if (open_state(runtime, main, p) != OK)
+    aa_state_paths(&state, conf->state_dir ? conf->state_dir : AA_STATE_DIR,
+                   p);
+    runtime->state_dir = state.dir;
+    runtime->store_url = conf->store_url ? conf->store_url : state.store_url;
+    if (open_state(runtime, &state, uid, gid, main, p) != OK)
         return HTTP_INTERNAL_SERVER_ERROR;
     for (server_rec *s = main; s; s = s->next)
         if (vhost_start(runtime, s, &shared, p) != OK)
             return HTTP_INTERNAL_SERVER_ERROR;
-    if (aa_state_effective_write(runtime->state_dir, runtime->store_url,
-                                 realms(main, p), &err, p) != APR_SUCCESS)
-        return failed(main, &err, "effective.json");
+    if (write_effective(runtime, &state, uid, gid, main, p) != OK)
+        return HTTP_INTERNAL_SERVER_ERROR;
     return aa_decision_open(main, p);
 }
 
@@ -284,16 +297,6 @@ int aa_runtime_post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
     return OK;
 }
 
-static void child_store(aa_runtime_t *runtime, apr_pool_t *p)
-{
-    aa_error_t err = {0};
-
-    if (aa_store_open(&runtime->accounts.store, runtime->store_url, 0, &err,
-                      p) != APR_SUCCESS)
-        aa_log(AA_LOG_ERROR, err.code, 0, "%s",
-               err.reason ? err.reason : "the store cannot be opened");
-}
-
 void aa_runtime_child_init(apr_pool_t *p, server_rec *main)
 {
     aa_runtime_t *runtime = aa_runtime;
@@ -301,7 +304,7 @@ void aa_runtime_child_init(apr_pool_t *p, server_rec *main)
     aa_decision_seed();
     if (!runtime)
         return;
-    child_store(runtime, p);
+    aa_store_keep(runtime->accounts.store);
     if (aa_authn_cache_create(&runtime->cache, runtime->epoch,
                               AA_CACHE_PRINCIPALS_MAX, AA_CACHE_BYTES_MAX,
                               p) != APR_SUCCESS)

@@ -14,7 +14,6 @@
 #define AA_NAME_MAX 255               /* bytes of a user's or key's name */
 #define AA_KEY_PREFIX_MAX 64          /* bytes of an API key prefix */
 #define AA_KEY_PREFIX_MIN 4           /* and the fewest it may have */
-#define AA_SECRET_MAX 65536           /* bytes of a configured secret */
 
 /* JWK sets */
 #define AA_JWKS_BYTES_MAX (1024 * 1024) /* bytes of a set or of discovery */
@@ -24,7 +23,7 @@
 #define AA_RSA_BITS_MIN 2048            /* of a modulus (RFC 7518 s3.3) */
 #define AA_RSA_BITS_MAX 8192            /* beyond it a check takes too long */
 #define AA_RSA_EXPONENT_BITS_MAX 64     /* likewise */
-#define AA_SECRET_MAX 4096              /* bytes of an issuer's secret */
+#define AA_SECRET_MAX 4096              /* bytes of a configured secret */
 #define AA_SIGNING_KEYS_MAX 64          /* signing keys of ours on disk */
 #define AA_SIGNING_BYTES_MAX 4096       /* bytes of one of their files */
 

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/state.h"
 #include "context.h"
+#include "model/limits.h"
 
 APLOG_USE_MODULE(agentauth);
 

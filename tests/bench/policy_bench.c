@@ -8,7 +8,7 @@
 #include "agentpolicy.h"
 #include "apr_general.h"
 
-#define ROUNDS 400000
+#define ROUNDS 200000 /* by default */
 
 static const char policy_text[] =
     "local auth = require 'agentauth'\n"
@@ -43,6 +43,8 @@ static void die(const char *what)
     exit(1);
 }
 
+static int rounds = ROUNDS;
+
 typedef struct bench_t {
     apr_pool_t *p, *request;
     const aa_routes_t *routes;
@@ -63,7 +65,7 @@ static void measure(bench_t *b, const char *name, const char *method,
 
     if (aa_routes_find(&match, b->routes, method, path, b->p) != APR_SUCCESS)
         die("no route");
-    for (int i = -ROUNDS / 10; i < ROUNDS; i++) {
+    for (int i = -rounds / 10; i < rounds; i++) {
         if (i == 0) {
             wall = now(CLOCK_MONOTONIC);
             cpu = now(CLOCK_THREAD_CPUTIME_ID);
@@ -78,8 +80,8 @@ static void measure(bench_t *b, const char *name, const char *method,
     }
     wall = now(CLOCK_MONOTONIC) - wall;
     cpu = now(CLOCK_THREAD_CPUTIME_ID) - cpu;
-    printf("%-36s %10.0f decisions/s %8.0f ns CPU\n", name, ROUNDS / wall,
-           cpu / ROUNDS * 1e9);
+    printf("%-36s %10.0f decisions/s %8.0f ns CPU\n", name, rounds / wall,
+           cpu / rounds * 1e9);
 }
 
 static json_t *make_user(void)
@@ -91,7 +93,17 @@ static json_t *make_user(void)
                      "id", "acme");
 }
 
-int main(void)
+static const struct {
+    const char *name, *method, *path, *body;
+    int is_fresh;
+} cases[] = {
+    {"no body, user known", "GET", "/threads/42", NULL, 0},
+    {"no body, user new each time", "GET", "/threads/42", NULL, 1},
+    {"253-byte body, create, spliced", "POST", "/threads", body_text, 0},
+    {"253-byte body, user new each time", "POST", "/threads", body_text, 1},
+};
+
+int main(int argc, char **argv)
 {
     char file[] = "/tmp/policy_bench-XXXXXX";
     int fd = mkstemp(file);
@@ -101,6 +113,8 @@ int main(void)
     FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
     bench_t b;
 
+    if (argc > 1 && (rounds = atoi(argv[1])) < 1)
+        die("usage: policy_bench [ROUNDS [CASE]]");
     if (!out || fputs(policy_text, out) < 0 || fclose(out))
         die("cannot write the policy");
     apr_initialize();
@@ -113,12 +127,10 @@ int main(void)
     if (aa_policy_open(&b.policy, &why, &conf, b.p) != APR_SUCCESS)
         die(why);
     b.user = make_user();
-    measure(&b, "no body, user known", "GET", "/threads/42", NULL, 0);
-    measure(&b, "no body, user new each time", "GET", "/threads/42", NULL, 1);
-    measure(&b, "253-byte body, create, spliced", "POST", "/threads",
-            body_text, 0);
-    measure(&b, "253-byte body, user new each time", "POST", "/threads",
-            body_text, 1);
+    for (int i = 0; i < 4; i++)
+        if (argc < 3 || atoi(argv[2]) == i)
+            measure(&b, cases[i].name, cases[i].method, cases[i].path,
+                    cases[i].body, cases[i].is_fresh);
     json_decref(b.user);
     remove(file);
     apr_pool_destroy(b.p);

@@ -32,7 +32,6 @@ static const char set_text[] =
     "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}";
 
 static apr_pool_t *pool;
-static aa_jwks_t *jwks, *secrets;
 
 static void quiet(aa_log_level_e level, aa_code_e code, apr_status_t rv,
                   const char *line)
@@ -45,15 +44,21 @@ static void quiet(aa_log_level_e level, aa_code_e code, apr_status_t rv,
 
 static void start(void)
 {
+    apr_initialize();
+    aa_log_to(quiet);
+    if (aa_crypto_init() || apr_pool_create(&pool, NULL))
+        abort();
+}
+
+/* Made anew for each input: what lives on looks like a leak to the fuzzer. */
+static void sets_make(aa_jwks_t **jwks, aa_jwks_t **secrets, apr_pool_t *p)
+{
     static const char secret[] = "0123456789abcdef0123456789abcdef"
                                  "0123456789abcdef0123456789abcdef";
 
-    apr_initialize();
-    aa_log_to(quiet);
-    if (aa_crypto_init() || apr_pool_create(&pool, NULL) ||
-        aa_jwks_parse(&jwks, set_text, strlen(set_text), NULL, pool) ||
-        aa_jwks_count(jwks) != 3 ||
-        aa_jwks_from_secret(&secrets, secret, strlen(secret)))
+    if (aa_jwks_parse(jwks, set_text, strlen(set_text), NULL, p) ||
+        aa_jwks_count(*jwks) != 3 ||
+        aa_jwks_from_secret(secrets, secret, strlen(secret)))
         abort();
 }
 
@@ -66,12 +71,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     aa_jwt_expect_t e = {"joe", audiences, algs, NULL, NULL, 0, 0};
     aa_error_t err = {0};
     aa_jws_t *jws;
-    aa_jwks_t *other;
+    aa_jwks_t *jwks, *secrets, *other;
     apr_pool_t *p;
 
     if (!pool)
         start();
     apr_pool_create(&p, pool);
+    sets_make(&jwks, &secrets, p);
     e.now = apr_time_from_sec(1300000000);
     if (aa_jws_parse(&jws, (const char *)data, size, &err, p) == APR_SUCCESS &&
         (aa_jwt_verify(jws, jwks, &e, &err, p) == APR_SUCCESS ||
@@ -79,6 +85,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     if (aa_jwks_parse(&other, (const char *)data, size, &err, p) == APR_SUCCESS)
         aa_jwks_unref(other);
+    aa_jwks_unref(jwks);
+    aa_jwks_unref(secrets);
     apr_pool_destroy(p);
     return 0;
 }
@@ -147,8 +155,6 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof(seeds) / sizeof(*seeds); i++)
         LLVMFuzzerTestOneInput((const uint8_t *)seeds[i], strlen(seeds[i]));
     mutate();
-    aa_jwks_unref(jwks);
-    aa_jwks_unref(secrets);
     apr_pool_destroy(pool);
     apr_terminate();
     return 0;

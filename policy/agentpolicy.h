@@ -94,8 +94,10 @@ apr_status_t aa_routes_open(const aa_routes_t **routes, const char **why,
 
 /**
  * 1 when a decoded path has only one reading: valid UTF-8, begins with '/',
- * no control character, backslash, ';', empty or dot segment, nor an escape
- * (a '%' with two hex digits) that a later reader would decode again.
+ * no control character, backslash, ';', '?', '#', empty or dot segment, nor an
+ * escape (a '%' with two hex digits) that a later reader would decode again.
+ * One '/' at the end is plain and makes another path than the one without.
+ * @param why on 0 what is wrong, a constant; may be NULL
  */
 int aa_path_plain(const char *path, const char **why);
 

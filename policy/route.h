@@ -23,6 +23,9 @@ typedef struct aa_member_t {
     struct aa_member_t *members; /* with AA_FROM_TABLE */
     int nmembers;
     int is_mutable;    /* a handler may change it */
+    char split;        /* with AA_FROM_QUERY and AA_FROM_PATH: the string
+                          becomes a list of its parts between this character;
+                          0: stays a string */
 } aa_member_t;
 
 /** One (event, value) of a row. */
@@ -64,7 +67,8 @@ int aa_routes_know(const aa_routes_t *routes, const char *resource,
 const char *aa_routes_nearest(const aa_routes_t *routes, const char *word,
                               int is_action);
 
-/** The two rows of map `none`: any path, resource http, action = method. */
+/** 1 for map `none`: one row "* *" for every path, without events of its own;
+ *  resource http, action = method in lower case, HEAD as get. */
 int aa_routes_is_none(const aa_routes_t *routes);
 
 #endif

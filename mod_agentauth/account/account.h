@@ -6,6 +6,7 @@
 #include "apr_pools.h"
 #include "apr_tables.h"
 #include "apr_time.h"
+#include "base/state.h"
 #include "model/error.h"
 #include "model/principal.h"
 #include "share/epoch.h"
@@ -18,6 +19,20 @@ typedef struct aa_accounts_t {
     const unsigned char *pepper; /* HMAC key of API key secrets */
     apr_size_t pepper_len;
 } aa_accounts_t;
+
+/**
+ * Open store, epoch page and pepper of a state directory that is there.
+ * The pepper is made only while the store has no rows: with rows and without
+ * it every key is worthless, which must be noticed and not papered over.
+ * @param store_url NULL: the state directory's own
+ * @param create 1: make what is missing (httpd's parent, or the CLI before
+ *               the first start); 0: everything must be there
+ * @return APR_SUCCESS; AA_EREFUSED with AA_E_STORE or AA_E_STATE_DIR
+ */
+AA_CHECKED apr_status_t aa_accounts_open(aa_accounts_t *accounts,
+                                         const aa_state_t *state,
+                                         const char *store_url, int create,
+                                         aa_error_t *err, apr_pool_t *p);
 
 typedef struct aa_user_t {
     const char *realm, *name;
@@ -35,9 +50,11 @@ typedef struct aa_key_t {
 typedef apr_status_t aa_user_fn(void *baton, const aa_user_t *user);
 typedef apr_status_t aa_key_fn(void *baton, const aa_key_t *key);
 
-/* Users. APR_EEXIST, APR_ENOENT, APR_EINVAL (name or permission not allowed)
- * and AA_EREFUSED (store) are the failures. Each write bumps the epoch after
- * its commit and before it returns. */
+/* Users and keys. APR_EEXIST, APR_ENOENT, APR_EINVAL (name or permission not
+ * allowed) and AA_EREFUSED (store) are the failures; err->reason says which
+ * in words. Each write bumps the epoch after its commit and before it
+ * returns; one that changes nothing does so, too, so that a command that was
+ * killed between commit and bump is made good by calling it again. */
 AA_CHECKED apr_status_t aa_user_create(const aa_accounts_t *accounts,
                                        const aa_user_t *user, aa_error_t *err,
                                        apr_pool_t *p);
@@ -61,11 +78,12 @@ AA_CHECKED apr_status_t aa_key_create(const char **text,
                                       aa_key_t *key, const char *prefix,
                                       apr_time_t now, aa_error_t *err,
                                       apr_pool_t *p);
+/** Ends a key for good; one that is revoked already is fine. */
 AA_CHECKED apr_status_t aa_key_revoke(const aa_accounts_t *accounts,
                                       const char *realm, const char *id,
                                       aa_error_t *err, apr_pool_t *p);
-/** A successor with the same owner, name, permissions; the old key ends at
- *  now + overlap (0: at once). */
+/** A successor with the same owner, name, permissions and length of life; the
+ *  old key ends at now + overlap (0: at once). APR_ENOENT when it has ended. */
 AA_CHECKED apr_status_t aa_key_rotate(const char **text, aa_key_t *successor,
                                       const aa_accounts_t *accounts,
                                       const char *realm, const char *id,
@@ -73,6 +91,7 @@ AA_CHECKED apr_status_t aa_key_rotate(const char **text, aa_key_t *successor,
                                       apr_interval_time_t overlap,
                                       apr_time_t now, aa_error_t *err,
                                       apr_pool_t *p);
+/** All keys that are not revoked, expired ones included. */
 AA_CHECKED apr_status_t aa_key_each(const aa_accounts_t *accounts,
                                     const char *realm, aa_key_fn *fn,
                                     void *baton, aa_error_t *err,

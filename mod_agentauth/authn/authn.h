@@ -47,7 +47,9 @@ typedef struct aa_credential_t {
 
 /**
  * Find the one credential of a request (design: precedence and shapes).
- * @param credential ->text NULL on APR_ENOENT
+ * @param credential ->text NULL on APR_ENOENT; with AA_EREFUSED its method is
+ *                   AA_METHOD_POLICY when it is of no kind of ours but whole,
+ *                   so that the policy's authenticate may still know it
  * @return APR_SUCCESS; APR_ENOENT: none at all; AA_EREFUSED with
  *         AA_E_TWO_CREDENTIALS, AA_E_CREDENTIAL_FORM, AA_E_FOREIGN_KEY
  */

@@ -16,8 +16,9 @@ typedef struct aa_jwks_t aa_jwks_t;
 
 /**
  * Parse a JWK set (RFC 7517 s5). Keys that are unusable (other kty, use=enc,
- * key_ops without verify, RSA below 2048 bit or odd exponent below 3, members
- * of a wrong type, oct) are skipped; at most AA_JWKS_KEYS_MAX are looked at.
+ * key_ops without verify, RSA below 2048 bit, exponent even or below 3, a
+ * point off its curve, members of a wrong type, oct, a private half that is
+ * published) are skipped; at most AA_JWKS_KEYS_MAX are looked at.
  * @param jwks  one reference, released with aa_jwks_unref
  * @return APR_SUCCESS, even when no key is usable; AA_EREFUSED when the text
  *         is not an object with an array "keys"
@@ -26,7 +27,9 @@ AA_CHECKED apr_status_t aa_jwks_parse(aa_jwks_t **jwks, const char *text,
                                       apr_size_t len, aa_error_t *err,
                                       apr_pool_t *p);
 
-/** A set that holds one HMAC secret, for HS256, HS384 and HS512. */
+/** A set that holds one HMAC secret, for HS256, HS384 and HS512 as far as
+ *  its length reaches their hash's (RFC 7518 s3.2); a token's kid is not
+ *  looked at. @return APR_SUCCESS; APR_EINVAL below 32 bytes */
 AA_CHECKED apr_status_t aa_jwks_from_secret(aa_jwks_t **jwks,
                                             const void *secret,
                                             apr_size_t len);
@@ -37,7 +40,8 @@ int aa_jwks_count(const aa_jwks_t *jwks);
 
 /** A token cut into its parts; nothing is verified yet. */
 typedef struct aa_jws_t {
-    const char *compact;   /* borrowed */
+    const char *compact;   /* borrowed, may lack a NUL */
+    apr_size_t len;        /* bytes of compact */
     apr_size_t signed_len; /* bytes of header '.' payload */
     json_t *header, *claims; /* owned by the pool */
     const char *alg, *kid; /* of the header; kid NULL: none */
@@ -49,6 +53,8 @@ typedef struct aa_jws_t {
 /**
  * Form only: three base64url parts, at most AA_JWT_MAX bytes, JSON objects
  * without duplicates or deep nesting, alg a known string, no crit, no b64.
+ * jwk, jku, x5u and x5c are let pass and never looked at: keys come from the
+ * configured source alone.
  * @return APR_SUCCESS; AA_EREFUSED with AA_E_TOKEN_FORM or AA_E_TOKEN_ALG
  */
 AA_CHECKED apr_status_t aa_jws_parse(aa_jws_t **jws, const char *compact,
@@ -69,9 +75,12 @@ typedef struct aa_jwt_expect_t {
 /**
  * Verify the signature with a key of @a jwks, then the registered claims
  * iss, aud, exp (required), nbf, iat. The header's alg only ever narrows
- * expect->alg.
- * @return APR_SUCCESS; APR_ENOENT when no key of the set fits the kid
- *         (refresh once, call again); AA_EREFUSED
+ * expect->alg. A token without kid is tried with keys that fit its alg, at
+ * most AA_JWKS_TRIES_MAX of them.
+ * @return APR_SUCCESS; APR_ENOENT when no key of the set has the kid or, for
+ *         a token without one, fits the alg (refresh once, call again);
+ *         AA_EREFUSED with AA_E_TOKEN_ALG, _KIND, _SIGNATURE, _ISSUER,
+ *         _AUDIENCE, _TIME or _CLAIM (nonce)
  * @see RFC 7515 s5.2, RFC 7519 s7.2, RFC 8725 s3
  */
 AA_CHECKED apr_status_t aa_jwt_verify(const aa_jws_t *jws,

@@ -70,13 +70,17 @@ apr_status_t aa_json_parse(json_t **value, const char **why, const char *text,
 const char *aa_json_dump(const json_t *value, apr_pool_t *p)
 {
     size_t flags = JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY;
-    size_t len = json_dumpb(value, NULL, 0, flags);
+    char small[512]; /* most are: then it is written once, not measured */
+    size_t len = json_dumpb(value, small, sizeof(small), flags);
     char *text;
 
     if (!len)
         return NULL;
     text = apr_palloc(p, len + 1);
-    json_dumpb(value, text, len, flags);
+    if (len <= sizeof(small))
+        memcpy(text, small, len);
+    else
+        json_dumpb(value, text, len, flags);
     text[len] = '\0';
     return text;
 }

@@ -6,7 +6,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "httpd/check.h"
-#include "httpd/spelling.h"
+#include "base/spelling.h"
 #include "model/limits.h"
 
 /* ------------------------------------------------------ policies and maps */

@@ -5,7 +5,7 @@
 #include "apr_strings.h"
 #include "base/http.h"
 #include "httpd/directives.h"
-#include "httpd/spelling.h"
+#include "base/spelling.h"
 #include "model/limits.h"
 
 static const char *const members[] = {

@@ -5,7 +5,7 @@
 
 #include "apr_strings.h"
 #include "httpd/directives.h"
-#include "httpd/spelling.h"
+#include "base/spelling.h"
 
 #define SHOWN_MAX 100 /* bytes of a value that a message repeats */
 

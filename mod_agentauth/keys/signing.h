@@ -11,7 +11,8 @@
 typedef struct aa_signing_t aa_signing_t;
 
 /**
- * Read all keys of @a dir (signing-<time>.pem), make one when there is none
+ * Read all keys of @a dir (signing-<epoch seconds>-<random>.pem, 0600; one
+ * that others may read or that is broken is an error), make one when there is none
  * or the newest is older than @a rotate, remove those that stopped signing
  * more than @a keep ago. Called by the parent.
  */

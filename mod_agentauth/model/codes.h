@@ -190,7 +190,11 @@ AA_CODE(AA_E_STORE, "AGA0501", 503, "temporarily unavailable", \
     "look at the log line before this one; check the state directory") \
 AA_CODE(AA_E_INTERNAL, "AGA0502", 500, "internal error", \
     "something of ours failed", "no memory, or a mistake", \
-    "look at the log line before this one")
+    "look at the log line before this one") \
+AA_CODE(AA_E_STATE_DIR, "AGA0503", 503, "temporarily unavailable", \
+    "the state directory, or a secret in it, cannot be used", \
+    "it is missing, of another owner, readable by others, or lost a secret", \
+    "the message names the file; give it to the User of httpd, or restore it")
 
 #define AA_CODES_ENDPOINT \
 AA_CODE(AA_E_NO_ENDPOINT, "AGA0601", 404, "not found", \

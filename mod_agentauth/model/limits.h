@@ -14,16 +14,23 @@
 #define AA_NAME_MAX 255               /* bytes of a user's or key's name */
 #define AA_KEY_PREFIX_MAX 64          /* bytes of an API key prefix */
 #define AA_KEY_PREFIX_MIN 4           /* and the fewest it may have */
-#define AA_SECRET_MAX 65536           /* bytes of a configured secret */
 
 /* JWK sets */
 #define AA_JWKS_BYTES_MAX (1024 * 1024) /* bytes of a set or of discovery */
 #define AA_JWKS_KEYS_MAX 1024           /* keys looked at in one set */
 #define AA_KID_MAX 256                  /* bytes of a "kid" */
+#define AA_JWKS_TRIES_MAX 8             /* signatures tried for one token */
+#define AA_RSA_BITS_MIN 2048            /* of a modulus (RFC 7518 s3.3) */
+#define AA_RSA_BITS_MAX 8192            /* beyond it a check takes too long */
+#define AA_RSA_EXPONENT_BITS_MAX 64     /* likewise */
+#define AA_SECRET_MAX 4096              /* bytes of a configured secret */
+#define AA_SIGNING_KEYS_MAX 64          /* signing keys of ours on disk */
+#define AA_SIGNING_BYTES_MAX 4096       /* bytes of one of their files */
 
 /* outgoing requests */
 #define AA_HTTP_BODY_MAX (1024 * 1024)  /* bytes of an answer */
 #define AA_HTTP_HEADER_MAX 65536        /* bytes of an answer's head */
+#define AA_URL_MAX 2048                 /* bytes of a URL that is fetched */
 
 /* what is handed to the backend */
 #define AA_HANDED_HEADER_MAX 4096     /* bytes of one header of ours */
@@ -49,5 +56,17 @@
 #define AA_CACHE_PRINCIPALS_MAX 16384 /* entries a process */
 #define AA_CACHE_BYTES_MAX (64 * 1024 * 1024)
 #define AA_CACHE_TTL_MAX (60 * 1000000LL) /* microseconds a fact may live */
+
+/* store, epoch page, state directory */
+#define AA_STORE_IDLE_MAX 16          /* idle connections a process */
+#define AA_STORE_STATEMENTS_MAX 32    /* prepared statements a connection */
+#define AA_STORE_COLUMNS_MAX 16       /* columns of one row */
+#define AA_STORE_READ_WAIT 500        /* milliseconds a read waits for a lock */
+#define AA_STORE_WRITE_WAIT 2000      /* … a durable write */
+#define AA_STORE_LAZY_WAIT 20         /* … a write that may be lost */
+#define AA_EPOCH_SLOTS 4096           /* slots of the epoch page */
+#define AA_EFFECTIVE_BYTES_MAX (1024 * 1024) /* bytes of effective.json */
+#define AA_PEPPER_LEN 32              /* bytes */
+#define AA_KEY_USED_INTERVAL (60 * 1000000LL) /* between last-used marks */
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes, completes, shares and releases principals. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "apr_strings.h"
@@ -15,7 +16,12 @@ static apr_uint64_t serials;
 static apr_status_t release(void *data)
 {
     aa_principal_t *principal = data;
+    aa_rendering_t *one, *next;
 
+    for (one = principal->renderings; one; one = next) {
+        next = one->next;
+        free(one);
+    }
     json_decref(principal->user);
     json_decref(principal->claims);
     return APR_SUCCESS;
@@ -67,6 +73,11 @@ static json_t *permission_list(const char *const *permissions)
     return list;
 }
 
+int aa_identity_reserved(const char *identity)
+{
+    return !strcmp(identity, AA_GUEST) || !strcmp(identity, AA_ANONYMOUS);
+}
+
 apr_status_t aa_principal_seal(aa_principal_t *principal)
 {
     static const char *const none[] = {NULL};
@@ -77,6 +88,9 @@ apr_status_t aa_principal_seal(aa_principal_t *principal)
     if (!principal->permissions)
         principal->permissions = none;
     principal->user = user;
+    if (principal->method != AA_METHOD_OPEN && principal->identity &&
+        aa_identity_reserved(principal->identity))
+        return APR_EINVAL;
     if (json_object_set_new(user, "identity",
                             clean_string(principal->identity,
                                          AA_IDENTITY_MAX)) != 0 ||
@@ -91,8 +105,7 @@ apr_status_t aa_principal_seal(aa_principal_t *principal)
     json_object_set(user, "display_name", name);
     if (principal->method != AA_METHOD_POLICY ||
         !json_is_boolean(json_object_get(user, "is_authenticated")))
-        json_object_set_new(user, "is_authenticated",
-                            json_boolean(principal->method != AA_METHOD_OPEN));
+        json_object_set_new(user, "is_authenticated", json_true());
     principal->serial = __atomic_add_fetch(&serials, 1, __ATOMIC_RELAXED);
     return APR_SUCCESS;
 }

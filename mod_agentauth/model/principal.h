@@ -20,6 +20,14 @@ typedef enum aa_method_e {
 /** A set of kinds, one bit each. */
 #define AA_METHOD_BIT(m) (1u << (m))
 
+/** How one place shows a principal to its backend; made once, then kept. */
+typedef struct aa_rendering_t {
+    struct aa_rendering_t *next;
+    const void *key;      /* which claims are shown: the list's address */
+    const char *identity; /* percent-encoded, as in AgentAuth-Identity */
+    const char *user;     /* ASCII JSON, as in AgentAuth-User */
+} aa_rendering_t;
+
 /**
  * A user who is known, as one credential proved it. Immutable once made;
  * lives in a pool of its own and is released with aa_principal_unref.
@@ -41,6 +49,7 @@ typedef struct aa_principal_t {
     apr_uint64_t epoch;             /* its value before the store was read */
     int has_epoch;                  /* 0: no durable record behind this */
     /* internal */
+    aa_rendering_t *renderings;     /* grows by compare-and-swap only */
     apr_uint32_t refs;
     apr_pool_t *pool;               /* owns everything above */
     apr_size_t bytes;               /* estimate for the cache's bound */
@@ -52,11 +61,19 @@ typedef struct aa_principal_t {
  */
 aa_principal_t *aa_principal_create(aa_method_e method);
 
+/** Who nobody is: the names are taken, no credential may prove them. */
+#define AA_GUEST "guest"
+#define AA_ANONYMOUS "anonymous"
+
+/** 1 when @a identity is one of them. */
+int aa_identity_reserved(const char *identity);
+
 /**
  * Complete `user` from identity, permissions and claims and give the serial.
  * Claims named like our own four members never replace them.
  * @return APR_SUCCESS; APR_EINVAL when the identity or a permission is not
- *         1 to its maximum bytes of UTF-8 without control characters
+ *         1 to its maximum bytes of UTF-8 without control characters, or when
+ *         a credential would prove a reserved identity
  */
 apr_status_t aa_principal_seal(aa_principal_t *principal);
 

@@ -55,6 +55,14 @@ AA_CHECKED apr_status_t aa_store_open(aa_store_t **store, const char *url,
                                       int create, aa_error_t *err,
                                       apr_pool_t *p);
 
+/**
+ * From now on this process keeps idle connections, too. The process that
+ * called aa_store_open keeps none (each call opens one and closes it), so that
+ * no connection is ever carried across a fork; its children keep theirs by
+ * themselves. Call it where the opener itself serves (httpd -X): in child_init.
+ */
+void aa_store_keep(aa_store_t *store);
+
 /** 1 when @a url names a store we have; @a why says what is wrong else. */
 AA_CHECKED int aa_store_url_valid(const char **why, const char *url,
                                   apr_pool_t *p);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "apr_strings.h"
-#include "httpd/spelling.h"
+#include "base/spelling.h"
 
 #define SPELLING_MAX 96
 
@@ -60,4 +60,13 @@ const char *aa_spelling_hint(const aa_spelling_t *spelling, apr_pool_t *p)
     if (!spelling->best)
         return "";
     return apr_psprintf(p, "; did you mean '%s'?", spelling->best);
+}
+
+const char *aa_spelling_nearest(const char *word, const char *const *words)
+{
+    aa_spelling_t spelling = {word, NULL, 0};
+
+    for (; *words; words++)
+        aa_spelling_offer(&spelling, *words);
+    return spelling.best;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "Did you mean …?" for the words of directives. */
+/* "Did you mean …?" for the words of directives and commands. */
 #ifndef AA_SPELLING_H
 #define AA_SPELLING_H
 
@@ -17,5 +17,8 @@ void aa_spelling_offer(aa_spelling_t *spelling, const char *candidate);
 
 /** "; did you mean 'best'?" or "". */
 const char *aa_spelling_hint(const aa_spelling_t *spelling, apr_pool_t *p);
+
+/** The nearest of a NULL-terminated list; NULL: nothing is near. */
+const char *aa_spelling_nearest(const char *word, const char *const *words);
 
 #endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the hooks of one request tell each other.
+ *
+ * It lives in the request's own config vector, so a subrequest or an internal
+ * redirect begins with a fresh one and is decided anew. Notes, environment
+ * and headers are outputs only: nothing is read back from them. */
+#ifndef AA_CONTEXT_H
+#define AA_CONTEXT_H
+
+#include "httpd.h"
+#include "util_filter.h"
+#include "config.h"
+#include "model/error.h"
+#include "model/principal.h"
+#include "model/reply.h"
+#include "model/request.h"
+#include "authn/authn.h"
+
+/** What a request is to us, known before anyone is asked who they are. */
+typedef enum aa_kind_e {
+    AA_KIND_PLAIN = 0, /* authenticated and decided like any other */
+    AA_KIND_ENDPOINT,  /* one of our own endpoints, by exact path */
+    AA_KIND_PREFLIGHT, /* a CORS preflight that we answer */
+    AA_KIND_OPEN       /* a route that needs no user */
+} aa_kind_e;
+
+typedef struct aa_ctx_t {
+    aa_request_t request;       /* as seen below the wall */
+    aa_kind_e kind;
+    /* who */
+    aa_principal_t *principal;  /* a reference, or NULL */
+    aa_credential_t credential; /* what proved it */
+    /* what */
+    aa_route_match_t match;     /* route NULL: no map here, or no row */
+    int route_known;            /* the map was asked */
+    aa_policy_verdict_t *verdict; /* NULL: no policy was asked */
+    int decided;                /* 1: fixups let this request pass */
+    const char *decision_id;
+    /* the body as it came, when it was read */
+    const char *body;
+    apr_size_t body_len;
+    int body_read;
+    /* the body that goes on, when ours replaces the connection's */
+    const char *out_body;
+    apr_size_t out_len;
+    int out_replaces;
+    /* what may leave towards the backend */
+    const char *sent_url;       /* proxy URL that was decided, without query */
+    const char *sent_args;      /* its query, NULL: none */
+    apr_table_t *handed;        /* headers for the backend, NULL: none */
+    /* what was refused */
+    aa_error_t error;
+    const char *challenge;      /* WWW-Authenticate, NULL: none */
+    const apr_table_t *error_headers; /* of an HTTPException */
+} aa_ctx_t;
+
+/** The request's context, made at the first call. */
+aa_ctx_t *aa_ctx(request_rec *r);
+/** The same, NULL when there is none yet. */
+aa_ctx_t *aa_ctx_peek(const request_rec *r);
+
+/** 1 where this place is ours: AuthType AgentAuth. */
+int aa_place_enabled(request_rec *r);
+/** 1 when mod_proxy will answer the request as things stand. */
+int aa_proxied(const request_rec *r);
+/** 1 when @a r is the ErrorDocument of a request that failed. */
+int aa_is_error_page(const request_rec *r);
+
+/* intake.c */
+int aa_scrub_hook(request_rec *r);
+void aa_scrub(apr_table_t *headers, apr_pool_t *p);
+int aa_header_is_ours(const char *name);
+void aa_intake(aa_ctx_t *ctx, request_rec *r);
+
+/* answer.c: one way to refuse; logs a line and returns the status */
+int aa_answer_refuse(request_rec *r, aa_ctx_t *ctx);
+/** Refuse with a code of ours and a reason for the log. */
+int aa_answer_code(request_rec *r, aa_code_e code, const char *fmt, ...)
+    AA_PRINTF(3, 4);
+int aa_answer_reply(request_rec *r, const aa_reply_t *reply);
+void aa_answer_insert(request_rec *r);
+apr_status_t aa_answer_filter(ap_filter_t *f, apr_bucket_brigade *bb);
+
+/* identify.c: authentication hooks */
+int aa_access_hook(request_rec *r);
+int aa_force_hook(request_rec *r);
+int aa_authn_hook(request_rec *r);
+int aa_note_failure_hook(request_rec *r, const char *type);
+
+/* require.c */
+void aa_require_register(apr_pool_t *p);
+
+/* origin.c: who may ask from a browser */
+int aa_is_preflight(request_rec *r, const aa_dir_conf_t *place);
+int aa_answer_preflight(request_rec *r);
+void aa_cors_headers(request_rec *r);
+int aa_origin_check(request_rec *r, aa_ctx_t *ctx);
+
+/* decide.c */
+int aa_decide_hook(request_rec *r);
+void aa_route_look(request_rec *r, aa_ctx_t *ctx);
+int aa_route_open(const aa_dir_conf_t *place, const aa_route_t *route);
+
+/* body.c */
+AA_CHECKED apr_status_t aa_body_read(request_rec *r, aa_ctx_t *ctx);
+AA_CHECKED apr_status_t aa_body_drop(request_rec *r, aa_ctx_t *ctx);
+void aa_body_send(request_rec *r, aa_ctx_t *ctx, const char *body,
+                  apr_size_t len);
+void aa_body_insert(request_rec *r);
+apr_status_t aa_body_filter(ap_filter_t *f, apr_bucket_brigade *bb,
+                            ap_input_mode_t mode, apr_read_type_e block,
+                            apr_off_t readbytes);
+
+/* handoff.c: notes, environment, headers */
+AA_CHECKED apr_status_t aa_handoff(request_rec *r, aa_ctx_t *ctx);
+void aa_handoff_insert(request_rec *r);
+void aa_handoff_register(void);
+apr_status_t aa_handoff_filter(ap_filter_t *f, apr_bucket_brigade *bb);
+
+/* guard.c: what mod_proxy sends is what was decided */
+AA_CHECKED apr_status_t aa_guard_note(request_rec *r, aa_ctx_t *ctx);
+void aa_guard_register(void);
+
+/* endpoints.c */
+int aa_endpoint_is(request_rec *r);
+int aa_endpoint_below(request_rec *r);
+int aa_endpoint_handler(request_rec *r);
+
+/* decisions.c */
+int aa_decision_open(server_rec *main, apr_pool_t *p);
+int aa_decision_log(request_rec *r);
+const char *aa_decision_id(apr_pool_t *p);
+apr_status_t aa_decision_seed(void);
+
+/* runtime.c */
+int aa_runtime_post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
+                           server_rec *s);
+void aa_runtime_child_init(apr_pool_t *p, server_rec *s);
+
+/* status.c */
+void aa_status_register(void);
+
+#endif

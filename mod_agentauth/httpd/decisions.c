@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Decision ids and the decision log: one JSON object a line. */
+#include <stdlib.h>
+
+#include "apr_strings.h"
+#include "ap_mpm.h"
+#include "http_core.h"
+#include "http_log.h"
+#include "http_protocol.h"
+
+#include "base/crypto.h"
+#include "base/json.h"
+#include "context.h"
+
+APLOG_USE_MODULE(agentauth);
+
+static apr_uint64_t seed, count;
+
+apr_status_t aa_decision_seed(void)
+{
+    return aa_crypto_random(&seed, sizeof(seed));
+}
+
+/* Unique, not secret: a random start a process and a counter, mixed so that
+ * ids of one process do not look alike (SplitMix64). */
+const char *aa_decision_id(apr_pool_t *p)
+{
+    static const char digits[] = "0123456789abcdef";
+    apr_uint64_t z = seed + 0x9e3779b97f4a7c15ULL *
+                                __atomic_add_fetch(&count, 1,
+                                                   __ATOMIC_RELAXED);
+    char *id = apr_palloc(p, 17);
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    z ^= z >> 31;
+    for (int i = 0; i < 16; i++)
+        id[i] = digits[(z >> (60 - 4 * i)) & 15];
+    id[16] = '\0';
+    return id;
+}
+
+/* ---- the log */
+
+static const char *open_log(aa_server_conf_t *conf, server_rec *s,
+                            apr_pool_t *p)
+{
+    const char *name = conf->decision_log;
+
+    if (*name == '|') {
+        piped_log *pipe = ap_open_piped_log(p, name + 1);
+
+        if (!pipe)
+            return "cannot start the program";
+        conf->decision_file = ap_piped_log_write_fd(pipe);
+        return NULL;
+    }
+    name = ap_server_root_relative(p, name);
+    if (!name || apr_file_open(&conf->decision_file, name,
+                               APR_WRITE | APR_APPEND | APR_CREATE |
+                                   APR_LARGEFILE,
+                               APR_UREAD | APR_UWRITE | APR_GREAD,
+                               p) != APR_SUCCESS) {
+        (void)s;
+        return "cannot open the file";
+    }
+    return NULL;
+}
+
+int aa_decision_open(server_rec *main, apr_pool_t *p)
+{
+    for (server_rec *s = main; s; s = s->next) {
+        aa_server_conf_t *conf = aa_server_conf(s);
+        const char *why;
+
+        if (!conf->decision_log || conf->decision_file)
+            continue;
+        if ((why = open_log(conf, s, p))) {
+            ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                         "AgentAuthDecisionLog %s: %s", conf->decision_log,
+                         why);
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+    return OK;
+}
+
+static json_t *events_json(const aa_policy_verdict_t *verdict)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; verdict && i < verdict->ndecisions; i++)
+        json_array_append_new(
+            list, json_sprintf("%s:%s", verdict->decisions[i].resource,
+                               verdict->decisions[i].action));
+    return list;
+}
+
+static const char *effect(const request_rec *r, const aa_ctx_t *ctx)
+{
+    if (ctx->error.code)
+        return "deny";
+    if (ctx->verdict && ctx->verdict->filter)
+        return "filter";
+    return ctx->decided ? "allow" : r->status < 400 ? "exempt" : "none";
+}
+
+static const char *line(request_rec *r, const aa_ctx_t *ctx)
+{
+    char time[APR_RFC822_DATE_LEN];
+    const aa_principal_t *user = ctx->principal;
+    json_t *object;
+
+    apr_rfc822_date(time, r->request_time);
+    object = aa_json_own(
+        json_pack("{s:s, s:s*, s:s, s:s, s:s*, s:i, s:s, s:s*, s:s*, s:s*, "
+                  "s:o, s:s*, s:O*, s:s*, s:s*, s:s*}",
+                  "time", time, "id", ctx->decision_id, "method", r->method,
+                  "path", r->uri, "client", ctx->request.client_ip, "status",
+                  r->status, "effect", effect(r, ctx), "user",
+                  user ? user->identity : NULL, "by",
+                  user ? aa_method_words[user->method] : NULL, "credential",
+                  user ? user->credential_id : NULL, "events",
+                  events_json(ctx->verdict), "handler",
+                  ctx->verdict ? ctx->verdict->handler : NULL, "filter",
+                  ctx->verdict ? ctx->verdict->filter : NULL, "policy",
+                  ctx->verdict ? ctx->verdict->policy_id : NULL, "code",
+                  ctx->error.code ? aa_codes[ctx->error.code].number : NULL,
+                  "reason", ctx->error.reason),
+        r->pool);
+    return object ? aa_json_dump(object, r->pool) : NULL;
+}
+
+/* A path need not be UTF-8; then it is shown escaped. */
+static const char *escaped_line(request_rec *r, const aa_ctx_t *ctx)
+{
+    const char *text = line(r, ctx), *uri = r->uri;
+
+    if (text)
+        return text;
+    r->uri = ap_escape_uri(r->pool, uri);
+    text = line(r, ctx);
+    r->uri = (char *)uri;
+    return text ? text : "{\"error\":\"line could not be made\"}";
+}
+
+int aa_decision_log(request_rec *r)
+{
+    const aa_server_conf_t *conf = aa_server_conf(r->server);
+    request_rec *last = r;
+    const aa_ctx_t *ctx;
+    const char *text;
+    apr_size_t len;
+
+    while (last->next)
+        last = last->next;
+    ctx = aa_ctx_peek(last);
+    if (!conf->decision_file || !ctx)
+        return DECLINED;
+    text = apr_pstrcat(r->pool, escaped_line(last, ctx), "\n", NULL);
+    len = strlen(text);
+    apr_file_write(conf->decision_file, text, &len); /* one write: one line */
+    return OK;
+}

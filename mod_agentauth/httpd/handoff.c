@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hands user and decision on: notes, environment, headers for the backend. */
+#include <string.h>
+
+#include "apr_strings.h"
+#include "http_core.h"
+#include "http_protocol.h"
+#include "http_request.h"
+#include "mod_proxy.h"
+#include "util_filter.h"
+
+#include "authn/rendering.h"
+#include "base/json.h"
+#include "context.h"
+#include "model/limits.h"
+
+/* One thing that is handed on, under its three names. */
+static const struct {
+    const char *note, *env, *header;
+} names[] = {
+    {"agentauth-identity", "AGENTAUTH_IDENTITY", "AgentAuth-Identity"},
+    {"agentauth-user", "AGENTAUTH_USER", "AgentAuth-User"},
+    {"agentauth-resource", "AGENTAUTH_RESOURCE", "AgentAuth-Resource"},
+    {"agentauth-action", "AGENTAUTH_ACTION", "AgentAuth-Action"},
+    {"agentauth-filter", "AGENTAUTH_FILTER", "AgentAuth-Filter"},
+    {"agentauth-decision-id", "AGENTAUTH_DECISION_ID",
+     "AgentAuth-Decision-Id"},
+};
+
+enum { IDENTITY, USER, RESOURCE, ACTION, FILTER, DECISION_ID, HANDED };
+
+static apr_status_t collect(const char *values[HANDED], request_rec *r,
+                            aa_ctx_t *ctx)
+{
+    const aa_policy_verdict_t *verdict = ctx->verdict;
+    const aa_rendering_t *shown;
+
+    if (ctx->principal) {
+        shown = aa_principal_render(ctx->principal,
+                                    aa_conf_pass_claims(aa_dir_conf(r)),
+                                    r->pool);
+        if (!shown)
+            return aa_refuse(&ctx->error, r->pool, AA_E_INTERNAL, "no memory");
+        values[IDENTITY] = shown->identity;
+        values[USER] = shown->user;
+    }
+    values[DECISION_ID] = ctx->decision_id;
+    if (!verdict || !verdict->ndecisions)
+        return APR_SUCCESS;
+    values[RESOURCE] = verdict->decisions[0].resource;
+    values[ACTION] = verdict->decisions[0].action;
+    values[FILTER] =
+        verdict->filter ? aa_json_dump(verdict->filter, r->pool) : "true";
+    return values[FILTER] ? APR_SUCCESS
+                          : aa_refuse(&ctx->error, r->pool, AA_E_INTERNAL,
+                                      "no memory");
+}
+
+/* The note and the variable carry the identity as it is; a header cannot. */
+static void to_server(request_rec *r, const aa_ctx_t *ctx,
+                      const char *const values[HANDED])
+{
+    for (int i = 0; i < HANDED; i++) {
+        const char *value = i == IDENTITY && ctx->principal
+                                ? ctx->principal->identity
+                                : values[i];
+
+        if (!value) { /* nobody else may say it for us */
+            apr_table_unset(r->notes, names[i].note);
+            apr_table_unset(r->subprocess_env, names[i].env);
+            continue;
+        }
+        apr_table_setn(r->notes, names[i].note, value);
+        apr_table_setn(r->subprocess_env, names[i].env, value);
+    }
+}
+
+static apr_status_t to_headers(request_rec *r, aa_ctx_t *ctx,
+                               const char *const values[HANDED])
+{
+    ctx->handed = apr_table_make(r->pool, HANDED + 1);
+    for (int i = 0; i < HANDED; i++) {
+        if (!values[i])
+            continue;
+        if (strlen(values[i]) > AA_HANDED_HEADER_MAX)
+            return aa_refuse(&ctx->error, r->pool, AA_E_HEADER_SIZE,
+                             "%s has %" APR_SIZE_T_FMT " bytes",
+                             names[i].header, strlen(values[i]));
+        apr_table_setn(ctx->handed, names[i].header, values[i]);
+    }
+    return APR_SUCCESS;
+}
+
+static int is_langgraph(const aa_dir_conf_t *place)
+{
+    return place->routes &&
+           (!place->routes_name || !strcmp(place->routes_name, "langgraph"));
+}
+
+apr_status_t aa_handoff(request_rec *r, aa_ctx_t *ctx)
+{
+    const aa_dir_conf_t *place = aa_dir_conf(r);
+    const char *values[HANDED] = {NULL};
+    apr_status_t rv;
+
+    if ((rv = collect(values, r, ctx)) != APR_SUCCESS)
+        return rv;
+    to_server(r, ctx, values);
+    if (ctx->decision_id)
+        apr_table_setn(r->err_headers_out, "AgentAuth-Decision-Id",
+                       ctx->decision_id);
+    if (is_langgraph(place)) /* logs in as the studio user, unasked */
+        apr_table_unset(r->headers_in, "X-Auth-Scheme");
+    if (aa_conf_enforce(place, aa_proxied(r)) == AA_ENFORCE_NOTES ||
+        !(aa_conf_pass(place) & AA_PASS_HEADER)) {
+        ctx->handed = apr_table_make(r->pool, 2);
+        return APR_SUCCESS;
+    }
+    return to_headers(r, ctx, values);
+}
+
+/* ---- towards the backend */
+
+/* `name=value` pairs of Cookie less ours, the rest byte for byte. */
+static const char *cookies_left(const char *value, const char *name,
+                                apr_pool_t *p)
+{
+    const char *kept = NULL;
+    apr_size_t len = strlen(name);
+
+    while (*value) {
+        const char *end = strchr(value, ';'), *start = value;
+        apr_size_t n = end ? (apr_size_t)(end - value) : strlen(value);
+        const char *key = value;
+
+        while (*key == ' ' || *key == '\t')
+            key++;
+        if (!strncmp(key, "__Host-", 7))
+            key += 7;
+        if (strncmp(key, name, len) || key[len] != '=') {
+            const char *pair = apr_pstrmemdup(p, start, n);
+
+            kept = kept ? apr_pstrcat(p, kept, ";", pair, NULL) : pair;
+        }
+        value += n + (end ? 1 : 0);
+    }
+    while (kept && (*kept == ' ' || *kept == '\t'))
+        kept++;
+    return kept && *kept ? kept : NULL;
+}
+
+static const char *cookie_name(const request_rec *r)
+{
+    const char *name = aa_server_conf(r->server)->cookie_name;
+
+    return name ? name : "agentauth_session";
+}
+
+static void drop_credential(request_rec *r, const aa_ctx_t *ctx,
+                            apr_table_t *headers)
+{
+    const aa_server_conf_t *server = aa_server_conf(r->server);
+    const char *cookies = apr_table_get(headers, "Cookie");
+    int keep = aa_dir_conf(r)->forward_bearer == 1 && ctx->principal &&
+               ctx->principal->method == AA_METHOD_BEARER;
+
+    /* Where everybody is let in, Authorization is not ours. */
+    if (!keep &&
+        !(ctx->principal && ctx->principal->method == AA_METHOD_OPEN))
+        apr_table_unset(headers, "Authorization");
+    apr_table_unset(headers, server->authn.key_header
+                                 ? server->authn.key_header
+                                 : "X-API-Key");
+    if (cookies) {
+        const char *left = cookies_left(cookies, cookie_name(r), r->pool);
+
+        if (left)
+            apr_table_setn(headers, "Cookie", left);
+        else
+            apr_table_unset(headers, "Cookie");
+    }
+}
+
+/* mod_proxy's fixups: r->headers_in is its copy, and nobody deletes from it
+ * afterwards; `Connection:` has been obeyed. */
+static int proxy_fixups(request_rec *r)
+{
+    aa_ctx_t *ctx = aa_ctx_peek(r);
+
+    if (!ctx || !ctx->decided)
+        return DECLINED;
+    aa_scrub(r->headers_in, r->pool);
+    drop_credential(r, ctx, r->headers_in);
+    if (is_langgraph(aa_dir_conf(r)))
+        apr_table_unset(r->headers_in, "X-Auth-Scheme");
+    if (ctx->out_len)
+        apr_table_setn(r->headers_in, "Content-Type",
+                       apr_table_get(r->headers_in, "Content-Type")
+                           ? apr_table_get(r->headers_in, "Content-Type")
+                           : "application/json");
+    if (ctx->handed)
+        apr_table_overlap(r->headers_in, ctx->handed, APR_OVERLAP_TABLES_SET);
+    return OK;
+}
+
+/* FastCGI and its kin take headers_in as it is: a copy without what is not
+ * the backend's business. */
+static int proxy_env_schemes(request_rec *r, proxy_worker *worker,
+                             proxy_server_conf *conf, char *url,
+                             const char *host, apr_port_t port)
+{
+    aa_ctx_t *ctx = aa_ctx_peek(r);
+
+    (void)worker, (void)conf, (void)host, (void)port;
+    if (ctx && ctx->decided && strncmp(url, "http", 4) &&
+        strncmp(url, "ws", 2)) {
+        r->headers_in = apr_table_copy(r->pool, r->headers_in);
+        drop_credential(r, ctx, r->headers_in);
+    }
+    return DECLINED;
+}
+
+/* ---- from the backend */
+
+static int is_our_cookie(void *baton, const char *key, const char *value)
+{
+    const request_rec *r = baton;
+    const char *name = cookie_name(r);
+    apr_size_t len = strlen(name);
+    const char *at = value;
+
+    (void)key;
+    if (!strncmp(at, "__Host-", 7))
+        at += 7;
+    if (strncmp(at, name, len) || at[len] != '=')
+        apr_table_addn(r->headers_out, "Set-Cookie", value);
+    return 1;
+}
+
+void aa_handoff_insert(request_rec *r)
+{
+    const aa_ctx_t *ctx = aa_ctx_peek(r);
+
+    if (ctx && ctx->decided && aa_proxied(r))
+        ap_add_output_filter("AGENTAUTH_ANSWER", NULL, r, r->connection);
+}
+
+/* A backend does not speak in our name. */
+apr_status_t aa_handoff_filter(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    request_rec *r = f->r;
+    apr_table_t *cookies;
+
+    ap_remove_output_filter(f);
+    aa_scrub(r->headers_out, r->pool);
+    if (apr_table_get(r->headers_out, "Set-Cookie")) {
+        cookies = apr_table_copy(r->pool, r->headers_out);
+        apr_table_unset(r->headers_out, "Set-Cookie");
+        apr_table_do(is_our_cookie, r, cookies, "Set-Cookie", NULL);
+    }
+    return ap_pass_brigade(f->next, bb);
+}
+
+void aa_handoff_register(void)
+{
+    APR_OPTIONAL_HOOK(proxy, fixups, proxy_fixups, NULL, NULL, APR_HOOK_LAST);
+    APR_OPTIONAL_HOOK(proxy, scheme_handler, proxy_env_schemes, NULL, NULL,
+                      APR_HOOK_REALLY_FIRST);
+}

@@ -179,7 +179,7 @@ static int digest_sign(unsigned char raw[2 * COORDINATE_LEN],
     EVP_PKEY_CTX *ctx;
     int ok;
 
-    if (aa_crypto_sha256(digest, text, strlen(text), NULL, 0) != APR_SUCCESS)
+    if (EVP_Digest(text, strlen(text), digest, NULL, EVP_sha256(), NULL) != 1)
         return 0;
     ctx = EVP_PKEY_CTX_dup(signer->ready);
     ok = ctx && EVP_PKEY_sign(ctx, der, &len, digest, sizeof(digest)) == 1 &&

@@ -203,14 +203,21 @@ static int proxy_fixups(request_rec *r)
     return OK;
 }
 
-void aa_handoff_env_scheme(request_rec *r)
+/* FastCGI and its kin take headers_in as it is: a copy without what is not
+ * the backend's business. */
+static int proxy_env_schemes(request_rec *r, proxy_worker *worker,
+                             proxy_server_conf *conf, char *url,
+                             const char *host, apr_port_t port)
 {
     aa_ctx_t *ctx = aa_ctx_peek(r);
 
-    if (!ctx || !ctx->decided)
-        return;
-    r->headers_in = apr_table_copy(r->pool, r->headers_in);
-    drop_credential(r, ctx, r->headers_in);
+    (void)worker, (void)conf, (void)host, (void)port;
+    if (ctx && ctx->decided && strncmp(url, "http", 4) &&
+        strncmp(url, "ws", 2)) {
+        r->headers_in = apr_table_copy(r->pool, r->headers_in);
+        drop_credential(r, ctx, r->headers_in);
+    }
+    return DECLINED;
 }
 
 /* ---- from the backend */
@@ -257,4 +264,10 @@ apr_status_t aa_handoff_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 void aa_handoff_register(void)
 {
     APR_OPTIONAL_HOOK(proxy, fixups, proxy_fixups, NULL, NULL, APR_HOOK_LAST);
+}
+
+int aa_handoff_register_late(apr_pool_t *p)
+{
+    return aa_proxy_hook("scheme_handler", (void (*)(void))proxy_env_schemes,
+                         p);
 }

@@ -13,7 +13,9 @@
 #include "keys/signing.h"
 #include "model/principal.h"
 
-extern module AP_MODULE_DECLARE_DATA agentauth_module;
+/* The one symbol that the world sees. */
+extern module AP_MODULE_DECLARE_DATA agentauth_module
+    __attribute__((visibility("default")));
 
 typedef enum aa_enforce_e {
     AA_ENFORCE_UNSET = 0,

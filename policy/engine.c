@@ -158,7 +158,8 @@ static int run_none(decide_t *d)
 {
     json_t *value = aa_value_own(json_object(), d->p);
     aa_scene_t scene = {.resource = "http", .whole = value};
-    char *action = apr_pstrdup(d->p, d->input->method);
+    int is_head = !strcmp(d->input->method, "HEAD");
+    char *action = apr_pstrdup(d->p, is_head ? "get" : d->input->method);
 
     for (char *c = action; *c; c++)
         *c = (char)apr_tolower(*c);

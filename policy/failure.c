@@ -42,17 +42,27 @@ void aa_event_locate(char *out, apr_size_t size, const aa_vm_conf_t *conf,
     aa_text_clean(out + dir, size - dir, text, len);
 }
 
-/* "…/policy.lua:12: what; handler threads:create" */
-static const char *reason(aa_job_t *job, const char *text, apr_size_t len)
+static const char *with_handler(const aa_job_t *job, const char *located)
 {
-    const aa_vm_conf_t *conf = job->vm->conf;
-    apr_size_t size = strlen(conf->dir) + AA_VM_MESSAGE_MAX;
-    char *located = apr_palloc(job->p, size);
-    const char *label =
-        job->scene ? job->vm->handlers[job->handler].label : "authenticate";
+    const char *label = job->scene ? job->vm->handlers[job->handler].label
+                                   : "authenticate";
 
-    aa_event_locate(located, size, conf, text, len);
     return apr_pstrcat(job->p, located, "; handler ", label, NULL);
+}
+
+static apr_size_t reason_size(const aa_job_t *job)
+{
+    return strlen(job->vm->conf->dir) + AA_VM_MESSAGE_MAX;
+}
+
+/* "DIR/policy.lua:12: what; handler threads:create" */
+static const char *reason(const aa_job_t *job, const char *text,
+                          apr_size_t len)
+{
+    char *located = apr_palloc(job->p, reason_size(job));
+
+    aa_event_locate(located, reason_size(job), job->vm->conf, text, len);
+    return with_handler(job, located);
 }
 
 void aa_job_refuse(aa_job_t *job, const char *fmt, ...)
@@ -267,11 +277,10 @@ static int describe(lua_State *L)
 
 static void spent(aa_job_t *job)
 {
-    const char *text = apr_pstrcat(job->p, job->vm->conf->name, ": ",
-                                   aa_vm_spent_text(job->vm), NULL);
+    char *located = apr_palloc(job->p, reason_size(job));
 
-    aa_event_deny(job->verdict, AA_CAUSE_BUDGET,
-                  reason(job, text, strlen(text)));
+    aa_vm_explain(located, reason_size(job), job->vm);
+    aa_event_deny(job->verdict, AA_CAUSE_BUDGET, with_handler(job, located));
 }
 
 int aa_job_run(aa_job_t *job, int slot)

@@ -214,12 +214,6 @@ static int is_null(const char *begin, const char *end)
     return end - begin == 4 && !memcmp(begin, "null", 4);
 }
 
-/* A scalar or a key as jansson reads it; the caller releases it. */
-static json_t *read_scalar(const char *begin, const char *end)
-{
-    return json_loadb(begin, (size_t)(end - begin), JSON_DECODE_ANY, NULL);
-}
-
 /* 1 when the token at begin spells the string. */
 static int spells(const char *begin, const char *end, const char *string,
                   apr_size_t len)

@@ -149,6 +149,8 @@ static int do_sort(lua_State *L)
     lua_Integer n;
 
     check_writable(L, 1);
+    if (luaL_getmetafield(L, 1, "__len") != LUA_TNIL)
+        return luaL_error(L, "table.sort: a table with __len");
     n = (lua_Integer)lua_rawlen(L, 1);
     for (lua_Integer rest = n; rest > 0; rest /= 2)
         span(L, "sort", 1, n);

@@ -12,6 +12,7 @@
 #include "event.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -57,7 +58,7 @@ static int is_late(aa_vm_t *vm)
     return now > vm->deadline;
 }
 
-const char *aa_vm_spent_text(const aa_vm_t *vm)
+static const char *spent_text(const aa_vm_t *vm)
 {
     switch (vm->spent) {
     case AA_SPENT_MEMORY:
@@ -73,7 +74,6 @@ static void on_count(lua_State *L, lua_Debug *ar)
 {
     aa_vm_t *vm = aa_vm_of(L);
 
-    (void)ar;
     if (!vm->spent) {
         vm->left -= AA_VM_PERIOD;
         if (vm->left <= 0)
@@ -81,10 +81,13 @@ static void on_count(lua_State *L, lua_Debug *ar)
         else if (is_late(vm))
             aa_vm_spend(vm, AA_SPENT_TIME);
     }
-    if (vm->spent) {
-        lua_pushstring(L, aa_vm_spent_text(vm));
-        lua_error(L);
-    }
+    if (!vm->spent)
+        return;
+    if (!vm->spent_at[0] && lua_getinfo(L, "Sl", ar))
+        snprintf(vm->spent_at, sizeof(vm->spent_at), "%s:%d: ", ar->short_src,
+                 ar->currentline);
+    lua_pushstring(L, spent_text(vm));
+    lua_error(L);
 }
 
 /* lua_sethook may be called at any time, so also from inside the allocator. */
@@ -122,7 +125,7 @@ void aa_vm_charge(lua_State *L, apr_size_t instructions)
 
     aa_vm_charge_later(vm, instructions);
     if (vm->spent) {
-        lua_pushstring(L, aa_vm_spent_text(vm));
+        lua_pushstring(L, spent_text(vm));
         lua_error(L);
     }
 }
@@ -274,19 +277,32 @@ static int load(lua_State *L)
     return lua_gettop(L);
 }
 
-static char *explain(aa_vm_t *vm)
+void aa_vm_explain(char *out, apr_size_t size, const aa_vm_t *vm)
+{
+    char text[2 * sizeof(vm->spent_at)];
+
+    snprintf(text, sizeof(text), "%s%s%s", vm->spent_at,
+             vm->spent_at[0] ? "" : vm->conf->name,
+             vm->spent_at[0] ? "" : ": ");
+    snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s",
+             spent_text(vm));
+    aa_event_locate(out, size, vm->conf, text, strlen(text));
+}
+
+static char *explain(const aa_vm_t *vm)
 {
     const char *text = "error object is not a string";
-    size_t len = strlen(text), dir = strlen(vm->conf->dir);
-    char *why = malloc(dir + AA_VM_MESSAGE_MAX);
+    size_t len = strlen(text), size = strlen(vm->conf->dir) + AA_VM_MESSAGE_MAX;
+    char *why = malloc(size);
 
     if (!why)
         return NULL;
-    if (vm->spent)
-        text = aa_vm_spent_text(vm), len = strlen(text);
-    else if (lua_type(vm->L, -1) == LUA_TSTRING)
+    if (lua_type(vm->L, -1) == LUA_TSTRING)
         text = lua_tolstring(vm->L, -1, &len);
-    aa_event_locate(why, dir + AA_VM_MESSAGE_MAX, vm->conf, text, len);
+    if (vm->spent)
+        aa_vm_explain(why, size, vm);
+    else
+        aa_event_locate(why, size, vm->conf, text, len);
     return why;
 }
 

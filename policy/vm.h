@@ -61,6 +61,7 @@ typedef struct aa_vm_t {
     long left;           /* instructions */
     apr_time_t deadline; /* of CPU time; 0: not looked at yet */
     aa_spent_e spent;
+    char spent_at[80];        /* "policy.lua:12: "; empty: not known */
     /* the policy */
     int loading;
     aa_vm_handler_t *handlers;
@@ -111,8 +112,8 @@ void aa_vm_charge_later(aa_vm_t *vm, apr_size_t instructions);
 /** Note that a limit was hit: from now on every instruction raises. */
 void aa_vm_spend(aa_vm_t *vm, aa_spent_e why);
 
-/** What was spent, for the log. */
-const char *aa_vm_spent_text(const aa_vm_t *vm);
+/** Where and what was spent, for the log. */
+void aa_vm_explain(char *out, apr_size_t size, const aa_vm_t *vm);
 
 /** Add a handler that sits on the top of the stack; pops it. */
 void aa_vm_register(lua_State *L, const char *label);

@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "model/limits.h"
 
+#define POOL_BYTES 8192 /* least an APR pool takes */
+
 /** Key and owner as the store has them. */
 typedef struct facts_t {
     int found;
@@ -166,7 +168,7 @@ static apr_status_t principal_make(aa_principal_t **pprincipal,
     *pprincipal = NULL;
     if (!principal)
         return APR_ENOMEM;
-    principal->bytes = sizeof(*principal) + 512 + 3 * strlen(facts->owner);
+    principal->bytes = POOL_BYTES + 512 + 3 * strlen(facts->owner);
     principal->identity = apr_pstrdup(principal->pool, facts->owner);
     principal->credential_id = apr_pstrdup(principal->pool, id);
     principal->permissions = list_copy(

@@ -11,7 +11,8 @@
 
 #define SHARDS_MAX 64
 #define SHARD_ENTRIES_MIN 16 /* below it fewer shards: they fill unevenly */
-/* A principal's own pool begins with one block of the allocator. */
+/* A principal's own pool begins with one block of the allocator: nothing
+ * costs less, whatever it says of itself. */
 #define PRINCIPAL_COST 8192
 #define NONE UINT32_MAX
 
@@ -229,7 +230,8 @@ void aa_authn_cache_put(aa_authn_cache_t *cache,
                         const unsigned char key[AA_SHA256_LEN],
                         aa_principal_t *principal, apr_time_t now)
 {
-    apr_size_t cost = PRINCIPAL_COST + principal->bytes;
+    apr_size_t cost =
+        principal->bytes > PRINCIPAL_COST ? principal->bytes : PRINCIPAL_COST;
     apr_time_t stale = now + AA_CACHE_TTL_MAX;
     shard_t *shard = shard_of(cache, key);
     aa_principal_t *old = NULL;

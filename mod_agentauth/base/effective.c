@@ -8,7 +8,7 @@
 #include "base/private.h"
 #include "model/limits.h"
 
-#define VERSION 1
+#define EFFECTIVE_VERSION 1
 
 static json_t *realm_json(const aa_effective_realm_t *realm)
 {
@@ -30,11 +30,12 @@ apr_status_t aa_effective_write(const char *file,
 
     for (int i = 0; i < effective->nrealms; i++)
         json_array_append_new(realms, realm_json(&effective->realms[i]));
-    all = aa_json_own(json_pack("{s:i, s:s, s:I, s:I, s:o}", "version", VERSION,
-                                "store", effective->store_url, "uid",
-                                (json_int_t)effective->uid, "gid",
-                                (json_int_t)effective->gid, "realms", realms),
-                      p);
+    all =
+        aa_json_own(json_pack("{s:i, s:s, s:I, s:I, s:o}", "version",
+                              EFFECTIVE_VERSION, "store", effective->store_url,
+                              "uid", (json_int_t)effective->uid, "gid",
+                              (json_int_t)effective->gid, "realms", realms),
+                    p);
     text = all ? aa_json_dump(all, p) : NULL;
     rv = text ? aa_private_replace(file, text, strlen(text), p) : APR_ENOMEM;
     if (rv == APR_SUCCESS)
@@ -87,7 +88,8 @@ static int take(aa_effective_t *effective, const json_t *all, apr_pool_t *p)
     effective->store_url = json_string_value(json_object_get(all, "store"));
     effective->uid = (uid_t)json_integer_value(uid);
     effective->gid = (gid_t)json_integer_value(gid);
-    return json_integer_value(json_object_get(all, "version")) == VERSION &&
+    return json_integer_value(json_object_get(all, "version")) ==
+               EFFECTIVE_VERSION &&
            effective->store_url && json_is_integer(uid) &&
            json_is_integer(gid) &&
            realms_take(effective, json_object_get(all, "realms"), p);

@@ -13,7 +13,7 @@
 #include "keys/signing.h"
 #include "model/principal.h"
 
-/* The one symbol that the world sees. */
+/* The one symbol that httpd looks up; all others stay inside the module. */
 extern module AP_MODULE_DECLARE_DATA agentauth_module
     __attribute__((visibility("default")));
 

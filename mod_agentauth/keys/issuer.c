@@ -7,15 +7,11 @@
 #include "apr_strings.h"
 #include "base/crypto.h"
 #include "base/http.h"
-#include "base/json.h"
 #include "base/log.h"
+#include "keys/discovery.h"
 #include "keys/issuer.h"
 #include "keys/keyfile.h"
 #include "model/limits.h"
-
-#define OIDC_SUFFIX "/.well-known/openid-configuration"
-#define OAUTH_INFIX "/.well-known/oauth-authorization-server"
-#define ACCEPT_JWKS "application/jwk-set+json, application/json"
 
 typedef enum kind_e { SECRET, LOCAL_FILE, URL, DISCOVERY } kind_e;
 
@@ -148,138 +144,24 @@ static apr_uint64_t keep(aa_keysource_t *source, const char *text,
 
 /* ---------------------------------------------------------------- fetch */
 
-/* One flight: it may take several requests, and all share one deadline. */
-typedef struct flight_t {
-    apr_time_t began; /* real time: the caller's clock stands still */
-    apr_interval_time_t timeout;
-    const char *why; /* what went wrong */
-    apr_pool_t *p;
-} flight_t;
-
-/* 1 with an answer of status 200; 0 with *status (0: no answer at all). */
-static int document_get(aa_http_answer_t **answer, long *status, flight_t *f,
-                        const char *url, const char *accept)
-{
-    apr_interval_time_t left = f->timeout - (apr_time_now() - f->began);
-    const char *why;
-
-    *status = 0;
-    if (left <= 0 ||
-        aa_http_get(answer, &why, url, accept, left, f->p) != APR_SUCCESS) {
-        f->why = apr_psprintf(f->p, "%s: %s", url,
-                              left <= 0 ? "no time is left" : why);
-        return 0;
-    }
-    *status = (*answer)->status;
-    if (*status != 200)
-        f->why = apr_psprintf(f->p, "%s: status %ld", url, *status);
-    return *status == 200;
-}
-
-/* jwks_uri of a discovery document that is the issuer's own (OIDC Discovery
- * s4.3, RFC 8414 s3.3). */
-static const char *jwks_uri_read(const aa_keysource_t *source, flight_t *f,
-                                 const char *url,
-                                 const aa_http_answer_t *answer)
-{
-    const char *why, *issuer, *uri;
-    json_t *document;
-
-    if (aa_json_parse(&document, &why, answer->body, answer->len,
-                      AA_JOSE_DEPTH_MAX, f->p) != APR_SUCCESS) {
-        f->why = apr_psprintf(f->p, "%s: %s", url, why);
-        return NULL;
-    }
-    issuer = json_string_value(json_object_get(document, "issuer"));
-    uri = json_string_value(json_object_get(document, "jwks_uri"));
-    if (!issuer || strcmp(issuer, source->issuer)) {
-        f->why = apr_psprintf(f->p, "%s: its issuer is '%.256s'", url,
-                              issuer ? issuer : "");
-        return NULL;
-    }
-    /* An issuer on https may not lead us off it. */
-    if (!uri || !aa_http_allowed(uri) ||
-        (!strncmp(source->issuer, "https:", 6) && strncmp(uri, "https:", 6))) {
-        f->why = apr_psprintf(f->p, "%s: jwks_uri '%.256s' may not be used",
-                              url, uri ? uri : "");
-        return NULL;
-    }
-    return uri;
-}
-
-/* RFC 8414 s3.1: between the host and the path, not after it. */
-static const char *oauth_url(const char *issuer, apr_pool_t *p)
-{
-    const char *host = strstr(issuer, "://") + 3;
-    const char *path = host + strcspn(host, "/");
-    apr_size_t len = strlen(path);
-
-    if (len && path[len - 1] == '/')
-        len--;
-    return apr_pstrcat(p,
-                       apr_pstrmemdup(p, issuer, (apr_size_t)(path - issuer)),
-                       OAUTH_INFIX, apr_pstrmemdup(p, path, len), NULL);
-}
-
-static const char *oidc_url(const char *issuer, apr_pool_t *p)
-{
-    apr_size_t len = strlen(issuer);
-
-    if (len && issuer[len - 1] == '/')
-        len--;
-    return apr_pstrcat(p, apr_pstrmemdup(p, issuer, len), OIDC_SUFFIX, NULL);
-}
-
-static const char *discover(const aa_keysource_t *source, flight_t *f)
-{
-    const char *url = source->place;
-    aa_http_answer_t *answer;
-    long status;
-
-    if (document_get(&answer, &status, f, url, "application/json"))
-        return jwks_uri_read(source, f, url, answer);
-    if (!status)
-        return NULL; /* nobody is there: no second address would answer */
-    url = oauth_url(source->issuer, f->p);
-    if (document_get(&answer, &status, f, url, "application/json"))
-        return jwks_uri_read(source, f, url, answer);
-    return NULL;
-}
-
-static apr_status_t set_fetch(aa_jwks_t **set, aa_http_answer_t **answer,
-                              const aa_keysource_t *source, flight_t *f)
-{
-    const char *url = source->place;
-    aa_error_t err = {0};
-    apr_status_t rv;
-    long status;
-
-    if (source->kind == DISCOVERY && !(url = discover(source, f)))
-        return APR_EGENERAL;
-    if (!document_get(answer, &status, f, url, ACCEPT_JWKS))
-        return APR_EGENERAL;
-    rv = aa_jwks_parse(set, (*answer)->body, (*answer)->len, &err, f->p);
-    if (rv != APR_SUCCESS)
-        f->why = apr_psprintf(f->p, "%s: %s", url,
-                              err.reason ? err.reason : "no memory");
-    return rv;
-}
-
 static apr_status_t fetch(aa_keysource_t *source, apr_time_t now, apr_pool_t *p)
 {
-    flight_t f = {apr_time_now(), source->conf.timeout, "no memory", NULL};
+    const char *why = "no memory";
     aa_http_answer_t *answer;
     aa_jwks_t *set = NULL;
+    apr_pool_t *ptemp;
     apr_status_t rv;
     int count;
 
-    rv = apr_pool_create(&f.p, p);
+    rv = apr_pool_create(&ptemp, p);
     if (rv != APR_SUCCESS)
         return rv;
-    rv = set_fetch(&set, &answer, source, &f);
+    rv = aa_keys_fetch(&set, &answer, &why, source->issuer,
+                       source->kind == URL ? source->place : NULL,
+                       source->conf.timeout, ptemp);
     if (rv != APR_SUCCESS) {
         aa_log(AA_LOG_WARNING, AA_E_KEYS_AWAY, 0,
-               "keys of %s were not fetched: %s", source->issuer, f.why);
+               "keys of %s were not fetched: %s", source->issuer, why);
         goto leave;
     }
     /* An issuer that has withdrawn all its keys is believed too. */
@@ -288,9 +170,9 @@ static apr_status_t fetch(aa_keysource_t *source, apr_time_t now, apr_pool_t *p)
            count ? AA_E_NONE : AA_E_KEYS_AWAY, 0,
            "keys of %s were fetched: %d usable", source->issuer, count);
     install(source, set, now,
-            keep(source, answer->body, answer->len, now, f.p));
+            keep(source, answer->body, answer->len, now, ptemp));
 leave:
-    apr_pool_destroy(f.p);
+    apr_pool_destroy(ptemp);
     return rv;
 }
 
@@ -443,7 +325,7 @@ static apr_status_t place_find(aa_keysource_t *source,
                              "%s: no URL to discover keys from (https, or "
                              "http to loopback)",
                              issuer->url);
-        source->place = oidc_url(issuer->url, p);
+        source->place = aa_discovery_url(issuer->url, p);
     }
     if (source->kind == URL && !aa_http_allowed(issuer->jwks))
         return aa_refuse(err, p, AA_E_KEYS_AWAY,

@@ -12,7 +12,7 @@
 #include "model/limits.h"
 #include "share/epoch.h"
 
-#define VERSION 0x4147450000000001ULL /* "AGE", layout 1 */
+#define EPOCH_VERSION 0x4147450000000001ULL /* "AGE", layout 1 */
 
 /* The file, as it is on disk: machine order, for one machine. */
 typedef struct page_t {
@@ -48,7 +48,7 @@ static apr_status_t finish(int fd)
         return APR_EGENERAL;
     if (head[0])
         return APR_SUCCESS;
-    head[0] = VERSION;
+    head[0] = EPOCH_VERSION;
     head[1] = AA_EPOCH_SLOTS;
     if (ftruncate(fd, sizeof(page_t)) != 0 ||
         pwrite(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
@@ -65,7 +65,7 @@ static const char *unfit(int fd)
     if (fstat(fd, &st) != 0 || st.st_size < (off_t)sizeof(page_t))
         return "is too short";
     if (pread(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
-        head[0] != VERSION || head[1] != AA_EPOCH_SLOTS)
+        head[0] != EPOCH_VERSION || head[1] != AA_EPOCH_SLOTS)
         return "is of another version";
     return NULL;
 }

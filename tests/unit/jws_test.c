@@ -19,34 +19,33 @@
 #include "tokens.h"
 
 #define NOW apr_time_from_sec(1700000000)
-#define SECRET "0123456789abcdef0123456789abcdef" \
-               "0123456789abcdef0123456789abcdef"
+#define SECRET                                                                 \
+    "0123456789abcdef0123456789abcdef"                                         \
+    "0123456789abcdef0123456789abcdef"
 #define HEADER "{\"alg\":\"ES256\",\"kid\":\"p256\"}"
 #define CLAIMS_BUT "\"iss\":\"https://op\",\"aud\":\"me\""
 #define EXP ",\"exp\":1700000300"
 #define CLAIMS "{" CLAIMS_BUT EXP "}"
 #define FORM AA_E_TOKEN_FORM
 #define TIME AA_E_TOKEN_TIME
-#define DEPTH_16                                                               \
-    "{" CLAIMS_BUT EXP ",\"d\":[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]}"
-#define DEPTH_17                                                               \
-    "{" CLAIMS_BUT EXP ",\"d\":[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]}"
+#define DEPTH_16 "{" CLAIMS_BUT EXP ",\"d\":[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]}"
+#define DEPTH_17 "{" CLAIMS_BUT EXP ",\"d\":[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]}"
 
 static apr_pool_t *pool, *p; /* of the program, of one row */
 static EVP_PKEY *rsa, *p256, *p384, *p521, *ed;
 static aa_jwks_t *jwks, *secrets;
 
-static const char *const all_algs[] = {"RS256", "RS384", "RS512", "PS256",
-                                       "PS384", "PS512", "ES256", "ES384",
-                                       "ES512", "HS256", "HS384", "HS512",
-                                       "EdDSA", NULL};
+static const char *const all_algs[] = {
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256",
+    "ES384", "ES512", "HS256", "HS384", "HS512", "EdDSA", NULL};
 static const char *const audiences[] = {"other", "me", NULL};
 static const char *const typ_refused[] = {"logout+jwt", NULL};
 
 static aa_jwt_expect_t expect(void)
 {
-    aa_jwt_expect_t e = {"https://op", audiences, all_algs, typ_refused,
-                         NULL,         NOW,       apr_time_from_sec(60)};
+    aa_jwt_expect_t e = {"https://op",         audiences, all_algs,
+                         typ_refused,          NULL,      NOW,
+                         apr_time_from_sec(60)};
 
     return e;
 }
@@ -117,8 +116,7 @@ static row_t rows[] = {
      "{" CLAIMS_BUT EXP ",\"a\":\"\\ud800\"}", FORM},
     {"37 payload has a number out of range", NULL,
      "{" CLAIMS_BUT EXP ",\"a\":1e999}", FORM},
-    {"37 iss is a number", NULL,
-     "{\"iss\":1,\"aud\":\"me\"" EXP "}", FORM},
+    {"37 iss is a number", NULL, "{\"iss\":1,\"aud\":\"me\"" EXP "}", FORM},
     /* 38 */
     {"38 crit", "{\"alg\":\"ES256\",\"kid\":\"p256\",\"crit\":[\"x\"],\"x\":1}",
      NULL, FORM},
@@ -167,8 +165,8 @@ static row_t rows[] = {
     {"42 typ is refused as a media type",
      "{\"alg\":\"ES256\",\"kid\":\"p256\",\"typ\":\"application/logout+jwt\"}",
      NULL, AA_E_TOKEN_KIND},
-    {"42 typ is a number",
-     "{\"alg\":\"ES256\",\"kid\":\"p256\",\"typ\":1}", NULL, FORM},
+    {"42 typ is a number", "{\"alg\":\"ES256\",\"kid\":\"p256\",\"typ\":1}",
+     NULL, FORM},
     {"42 typ is at+jwt",
      "{\"alg\":\"ES256\",\"kid\":\"p256\",\"typ\":\"at+jwt\"}", NULL,
      AA_E_NONE},
@@ -211,8 +209,8 @@ static row_t rows[] = {
      TIME},
     {"43 exp is 2^63", NULL, "{" CLAIMS_BUT ",\"exp\":9223372036854775808}",
      FORM},
-    {"43 exp is in the year 9999", NULL, "{" CLAIMS_BUT ",\"exp\":253402300799}",
-     AA_E_NONE},
+    {"43 exp is in the year 9999", NULL,
+     "{" CLAIMS_BUT ",\"exp\":253402300799}", AA_E_NONE},
     {"43 exp is in the year 10000", NULL,
      "{" CLAIMS_BUT ",\"exp\":253402300800}", TIME},
     {"43 exp is true", NULL, "{" CLAIMS_BUT ",\"exp\":true}", TIME},
@@ -333,8 +331,8 @@ static const char *no_header(const char *token)
 
 static const char *no_payload(const char *token)
 {
-    return apr_pstrcat(p, two_parts(two_parts(token)), ".",
-                       strrchr(token, '.'), NULL);
+    return apr_pstrcat(p, two_parts(two_parts(token)), ".", strrchr(token, '.'),
+                       NULL);
 }
 
 static const char *one_more(const char *token) /* 64 bytes are 86 characters */
@@ -380,8 +378,8 @@ static const char *of_length(apr_size_t len)
 
         memset(pad, 'x', fill);
         pad[fill] = '\0';
-        claims = apr_pstrcat(p, "{" CLAIMS_BUT EXP ",\"x\":\"", pad, "\"}",
-                             NULL);
+        claims =
+            apr_pstrcat(p, "{" CLAIMS_BUT EXP ",\"x\":\"", pad, "\"}", NULL);
         token = token_sign(key, "ES256", HEADER, claims, p);
         if (strlen(token) >= len)
             return token;
@@ -409,10 +407,10 @@ static const char *kid_of(apr_size_t len)
 
     memset(kid, 'k', len);
     kid[len] = '\0';
-    return token_sign(key, "ES256",
-                      apr_pstrcat(p, "{\"alg\":\"ES256\",\"kid\":\"", kid,
-                                  "\"}", NULL),
-                      CLAIMS, p);
+    return token_sign(
+        key, "ES256",
+        apr_pstrcat(p, "{\"alg\":\"ES256\",\"kid\":\"", kid, "\"}", NULL),
+        CLAIMS, p);
 }
 
 static const char *kid_largest(const char *token)
@@ -457,8 +455,7 @@ static void compact_form(void **state)
     const form_t *row = *state;
     token_key_t key = {p256, NULL};
     aa_jwt_expect_t e = expect();
-    const char *token =
-        row->spoil(token_sign(key, "ES256", HEADER, CLAIMS, p));
+    const char *token = row->spoil(token_sign(key, "ES256", HEADER, CLAIMS, p));
 
     assert_int_equal(judge(token, strlen(token), jwks, &e), row->code);
 }
@@ -637,9 +634,9 @@ static void signature_forms(void **state)
     apr_size_t rawlen;
 
     (void)state;
-    assert_int_equal(aa_base64url_decode(&raw, &rawlen,
-                                         strrchr(token, '.') + 1, 86, p),
-                     APR_SUCCESS);
+    assert_int_equal(
+        aa_base64url_decode(&raw, &rawlen, strrchr(token, '.') + 1, 86, p),
+        APR_SUCCESS);
     for (int i = 0; i < 8; i++) {
         apr_size_t len = 64;
         const char *bad;
@@ -695,8 +692,8 @@ static void signature_der(void **state)
     (void)state;
     assert_int_equal(EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, p256),
                      1);
-    assert_int_equal(EVP_DigestSign(ctx, sig, &len,
-                                    (const unsigned char *)text, strlen(text)),
+    assert_int_equal(EVP_DigestSign(ctx, sig, &len, (const unsigned char *)text,
+                                    strlen(text)),
                      1);
     EVP_MD_CTX_free(ctx);
     bad = apr_pstrcat(p, text, ".", token_base64url(sig, len, p), NULL);
@@ -759,8 +756,8 @@ static void known_answer(void **state)
     jws.len = strlen(jws.compact);
     jws.signed_len = strlen(row->signed_text);
     assert_int_equal(aa_base64url_decode(&sig, &jws.signature_len,
-                                         row->signature,
-                                         strlen(row->signature), p),
+                                         row->signature, strlen(row->signature),
+                                         p),
                      APR_SUCCESS);
     jws.signature = sig;
     assert_int_equal(
@@ -781,8 +778,8 @@ static void nonce(void **state)
 {
     token_key_t key = {p256, NULL};
     aa_jwt_expect_t e = expect();
-    const char *with = token_sign(
-        key, "ES256", HEADER, "{" CLAIMS_BUT EXP ",\"nonce\":\"n1\"}", p);
+    const char *with = token_sign(key, "ES256", HEADER,
+                                  "{" CLAIMS_BUT EXP ",\"nonce\":\"n1\"}", p);
     const char *without = token_sign(key, "ES256", HEADER, CLAIMS, p);
 
     (void)state;
@@ -797,8 +794,8 @@ static void nonce(void **state)
 static void expires(void **state)
 {
     token_key_t key = {p256, NULL};
-    const char *with = token_sign(key, "ES256", HEADER,
-                                  "{\"exp\":1700000000.25}", p);
+    const char *with =
+        token_sign(key, "ES256", HEADER, "{\"exp\":1700000000.25}", p);
     const char *without = token_sign(key, "ES256", HEADER, "{}", p);
     aa_jws_t *jws;
 
@@ -851,11 +848,10 @@ static int begin(void **state)
     p384 = token_key_ec("P-384", pool);
     p521 = token_key_ec("P-521", pool);
     ed = token_key_ed25519(pool);
-    text = token_jwks(pool, token_jwk(rsa, "rsa", pool),
-                      token_jwk(p256, "p256", pool),
-                      token_jwk(p384, "p384", pool),
-                      token_jwk(p521, "p521", pool), token_jwk(ed, "ed", pool),
-                      NULL);
+    text = token_jwks(
+        pool, token_jwk(rsa, "rsa", pool), token_jwk(p256, "p256", pool),
+        token_jwk(p384, "p384", pool), token_jwk(p521, "p521", pool),
+        token_jwk(ed, "ed", pool), NULL);
     return aa_jwks_parse(&jwks, text, strlen(text), NULL, pool) ||
            aa_jwks_count(jwks) != 5 ||
            aa_jwks_from_secret(&secrets, SECRET, strlen(SECRET));
@@ -877,8 +873,8 @@ static int end(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[COUNT(rows) + COUNT(forms) + COUNT(algs) +
-                            COUNT(answers) + 16];
+    struct CMUnitTest
+        tests[COUNT(rows) + COUNT(forms) + COUNT(algs) + COUNT(answers) + 16];
     static const struct CMUnitTest single[] = {
         {"36 every byte of a token", every_byte, row_begin, row_end, NULL},
         {"36 no NUL behind a token", no_nul_behind, row_begin, row_end, NULL},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes keys and signs tokens with OpenSSL, so that tests judge from outside. */
+/* Makes keys and signs tokens with OpenSSL, so that tests judge from outside.
+ */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,8 +96,7 @@ static void okp_fill(json_t *jwk, EVP_PKEY *key, apr_pool_t *p)
     EVP_PKEY_get_raw_public_key(key, bytes, &len);
     json_object_set_new(jwk, "kty", json_string("OKP"));
     json_object_set_new(jwk, "crv", json_string("Ed25519"));
-    json_object_set_new(jwk, "x",
-                        json_string(token_base64url(bytes, len, p)));
+    json_object_set_new(jwk, "x", json_string(token_base64url(bytes, len, p)));
 }
 
 json_t *token_jwk(EVP_PKEY *key, const char *kid, apr_pool_t *p)

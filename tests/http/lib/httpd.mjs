@@ -93,7 +93,7 @@ MPM.worker = MPM.event;
 const load = (name, file = join(MODULES, `mod_${name}.so`)) =>
   `<IfModule !${name}_module>\nLoadModule ${name}_module ${file}\n</IfModule>`;
 
-const BASE = ["unixd", "log_config", "watchdog", "authn_core", "authz_core", "env"];
+const BASE = ["unixd", "log_config", "watchdog", "authn_core", "authz_core", "authz_user", "env"];
 
 export class Httpd {
   /** See startHttpd for the options. */

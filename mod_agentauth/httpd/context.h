@@ -115,11 +115,12 @@ apr_status_t aa_body_filter(ap_filter_t *f, apr_bucket_brigade *bb,
 AA_CHECKED apr_status_t aa_handoff(request_rec *r, aa_ctx_t *ctx);
 void aa_handoff_insert(request_rec *r);
 void aa_handoff_register(void);
+void aa_handoff_env_scheme(request_rec *r);
 apr_status_t aa_handoff_filter(ap_filter_t *f, apr_bucket_brigade *bb);
 
 /* guard.c: what mod_proxy sends is what was decided */
 AA_CHECKED apr_status_t aa_guard_note(request_rec *r, aa_ctx_t *ctx);
-void aa_guard_register(void);
+int aa_guard_hook(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp);
 
 /* endpoints.c */
 int aa_endpoint_is(request_rec *r);

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What mod_proxy sends is what was decided, or it is not sent. */
+#include <dlfcn.h>
 #include <string.h>
 
+#include "apr_hooks.h"
 #include "apr_strings.h"
 #include "apr_uri.h"
+#include "httpd.h"
+#include "http_config.h"
 #include "http_core.h"
+#include "http_log.h"
 #include "http_request.h"
 #include "mod_proxy.h"
 
@@ -12,6 +17,8 @@
 #include "context.h"
 #include "keys/assertion.h"
 #include "model/limits.h"
+
+APLOG_USE_MODULE(agentauth);
 
 /* ---- when the request is decided */
 
@@ -235,22 +242,50 @@ static int pre_request(proxy_worker **worker, proxy_balancer **balancer,
     return DECLINED;
 }
 
-/* Behind a balancer the member's scheme is known only now. */
+/* Behind a balancer the member's scheme is known only now. FastCGI and its
+ * kin take headers_in as it is: they get a copy without what is not theirs. */
 static int check_member(request_rec *r, proxy_worker *worker,
                         proxy_server_conf *conf, char *url, const char *host,
                         apr_port_t port)
 {
     (void)worker, (void)conf, (void)host, (void)port;
-    if (!aa_dir_conf(r)->policy_file || !aa_place_enabled(r) ||
-        scheme_carries(url))
-        return DECLINED;
-    return aa_answer_code(r, AA_E_SCHEME, "member is %s", url);
+    if (aa_dir_conf(r)->policy_file && aa_place_enabled(r) &&
+        !scheme_carries(url))
+        return aa_answer_code(r, AA_E_SCHEME, "member is %s", url);
+    if (strncmp(url, "http", 4) && strncmp(url, "ws", 2))
+        aa_handoff_env_scheme(r);
+    return DECLINED;
 }
 
-void aa_guard_register(void)
+typedef void pre_request_fn(proxy_HOOK_pre_request_t *fn,
+                            const char *const *before,
+                            const char *const *after, int order);
+typedef void scheme_handler_fn(proxy_HOOK_scheme_handler_t *fn,
+                               const char *const *before,
+                               const char *const *after, int order);
+
+/* These two hooks are no optional ones: they are added by functions of
+ * mod_proxy, which may be loaded after us or not at all. By now every module
+ * is loaded. */
+int aa_guard_hook(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp)
 {
-    APR_OPTIONAL_HOOK(proxy, pre_request, pre_request, NULL, NULL,
-                      APR_HOOK_REALLY_FIRST);
-    APR_OPTIONAL_HOOK(proxy, scheme_handler, check_member, NULL, NULL,
-                      APR_HOOK_REALLY_FIRST);
+    pre_request_fn *add_pre_request;
+    scheme_handler_fn *add_scheme_handler;
+
+    (void)p, (void)plog, (void)ptemp;
+    if (!ap_find_linked_module("mod_proxy.c"))
+        return OK;
+    *(void **)&add_pre_request =
+        dlsym(RTLD_DEFAULT, "proxy_hook_pre_request");
+    *(void **)&add_scheme_handler =
+        dlsym(RTLD_DEFAULT, "proxy_hook_scheme_handler");
+    if (!add_pre_request || !add_scheme_handler) {
+        ap_log_perror(APLOG_MARK, APLOG_CRIT, 0, plog,
+                      "mod_proxy does not let itself be guarded");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    add_pre_request(pre_request, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    add_scheme_handler(check_member, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    apr_hook_sort_all(); /* httpd has sorted before pre_config */
+    return OK;
 }

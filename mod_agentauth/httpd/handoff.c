@@ -203,21 +203,14 @@ static int proxy_fixups(request_rec *r)
     return OK;
 }
 
-/* FastCGI and its kin take headers_in as it is: a copy without what is not
- * the backend's business. */
-static int proxy_env_schemes(request_rec *r, proxy_worker *worker,
-                             proxy_server_conf *conf, char *url,
-                             const char *host, apr_port_t port)
+void aa_handoff_env_scheme(request_rec *r)
 {
     aa_ctx_t *ctx = aa_ctx_peek(r);
 
-    (void)worker, (void)conf, (void)host, (void)port;
-    if (ctx && ctx->decided && strncmp(url, "http", 4) &&
-        strncmp(url, "ws", 2)) {
-        r->headers_in = apr_table_copy(r->pool, r->headers_in);
-        drop_credential(r, ctx, r->headers_in);
-    }
-    return DECLINED;
+    if (!ctx || !ctx->decided)
+        return;
+    r->headers_in = apr_table_copy(r->pool, r->headers_in);
+    drop_credential(r, ctx, r->headers_in);
 }
 
 /* ---- from the backend */
@@ -264,6 +257,4 @@ apr_status_t aa_handoff_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 void aa_handoff_register(void)
 {
     APR_OPTIONAL_HOOK(proxy, fixups, proxy_fixups, NULL, NULL, APR_HOOK_LAST);
-    APR_OPTIONAL_HOOK(proxy, scheme_handler, proxy_env_schemes, NULL, NULL,
-                      APR_HOOK_REALLY_FIRST);
 }

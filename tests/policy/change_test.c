@@ -9,33 +9,45 @@
 
 /* A row with a member of each kind; body members are mutable but for limit. */
 static aa_member_t kwargs[] = {
-    {.name = "webhook", .from = AA_FROM_BODY, .key = "webhook",
+    {.name = "webhook",
+     .from = AA_FROM_BODY,
+     .key = "webhook",
      .is_mutable = 1},
-    {.name = "tags", .from = AA_FROM_BODY, .key = "config.tags",
+    {.name = "tags",
+     .from = AA_FROM_BODY,
+     .key = "config.tags",
      .is_mutable = 1},
     {.name = "input", .from = AA_FROM_BODY, .key = "input"},
 };
 static aa_member_t members[] = {
     {.name = "thread_id", .from = AA_FROM_PATH, .key = "thread_id"},
-    {.name = "namespace", .from = AA_FROM_QUERY, .key = "ns", .is_mutable = 1,
+    {.name = "namespace",
+     .from = AA_FROM_QUERY,
+     .key = "ns",
+     .is_mutable = 1,
      .split = '.'},
     {.name = "wait", .from = AA_FROM_QUERY, .key = "wait"},
-    {.name = "metadata", .from = AA_FROM_BODY, .key = "metadata",
+    {.name = "metadata",
+     .from = AA_FROM_BODY,
+     .key = "metadata",
      .is_mutable = 1},
     {.name = "limit", .from = AA_FROM_BODY, .key = "limit"},
     {.name = "status", .from = AA_FROM_LITERAL},
-    {.name = "kwargs", .from = AA_FROM_TABLE, .members = kwargs,
-     .nmembers = 3},
+    {.name = "kwargs", .from = AA_FROM_TABLE, .members = kwargs, .nmembers = 3},
 };
-static aa_event_t event = {.resource = "threads", .action = "create_run",
-                           .members = members, .nmembers = 7};
+static aa_event_t event = {.resource = "threads",
+                           .action = "create_run",
+                           .members = members,
+                           .nmembers = 7};
 static const char *const query_names[] = {"ns", "wait", NULL};
-static aa_route_t route = {.events = &event, .nevents = 1, .reads_body = 1,
-                           .body = AA_BODY_JSON, .query_names = query_names};
+static aa_route_t route = {.events = &event,
+                           .nevents = 1,
+                           .reads_body = 1,
+                           .body = AA_BODY_JSON,
+                           .query_names = query_names};
 
-static aa_route_match_t match = {.route = &route,
-                                 .params = {{"thread_id", "t1"}},
-                                 .nparams = 1};
+static aa_route_match_t match = {
+    .route = &route, .params = {{"thread_id", "t1"}}, .nparams = 1};
 
 /* sent NULL: the original bytes; set "": none. */
 static const struct {
@@ -63,8 +75,9 @@ static const struct {
      "{\"a\":1}", "{\"metadata\":null}"},
     {"null reads as nil", "assert(value.metadata == nil)",
      "{\"metadata\":null}", NULL, ""},
-    {"null inside", "assert(value.metadata.a == nil and #value.metadata.l == 3 "
-                    "and value.metadata.l[2] == nil)",
+    {"null inside",
+     "assert(value.metadata.a == nil and #value.metadata.l == 3 "
+     "and value.metadata.l[2] == nil)",
      "{\"metadata\":{\"a\":null,\"l\":[1,null,3]}}", NULL, ""},
     {"null untouched", "value.metadata.b = 2",
      "{\"metadata\":{\"a\":null,\"l\":[1,null,3]}}",
@@ -99,12 +112,12 @@ static const struct {
      "{\"metadata\":{\"n\":9007199254740993}}",
      "{\"metadata\":{\"n\":9007199254740994}}",
      "{\"metadata\":{\"n\":9007199254740994}}"},
-    {"frozen values", "value.metadata.p = ctx.permissions",
-     "{\"metadata\":{}}",
+    {"frozen values", "value.metadata.p = ctx.permissions", "{\"metadata\":{}}",
      "{\"metadata\":{\"p\":[\"threads:read\",\"assistants:create\"]}}",
      "{\"metadata\":{\"p\":[\"threads:read\",\"assistants:create\"]}}"},
-    {"not mutable", "value.limit = 1 value.thread_id = 'x' value.wait = '1' "
-                    "value.status = 'x' value.other = 1",
+    {"not mutable",
+     "value.limit = 1 value.thread_id = 'x' value.wait = '1' "
+     "value.status = 'x' value.other = 1",
      "{\"limit\":5}", NULL, ""},
     {"below a table", "value.kwargs.webhook = nil",
      "{\"webhook\":\"http://x\",\"input\":{}}", "{\"input\":{}}",
@@ -115,9 +128,11 @@ static const struct {
      "{\"config\":{\"r\":1.10},\"input\":1}",
      "{\"config\":{\"r\":1.10,\"tags\":[\"a\"]},\"input\":1}",
      "{\"kwargs\":{\"tags\":[\"a\"]}}"},
-    {"a table that was absent", "assert(value.kwargs == nil) value.kwargs = "
-                                "{tags = {'a'}}",
-     "{}", "{\"config\":{\"tags\":[\"a\"]}}", "{\"kwargs\":{\"tags\":[\"a\"]}}"},
+    {"a table that was absent",
+     "assert(value.kwargs == nil) value.kwargs = "
+     "{tags = {'a'}}",
+     "{}", "{\"config\":{\"tags\":[\"a\"]}}",
+     "{\"kwargs\":{\"tags\":[\"a\"]}}"},
     {"a table that is removed", "value.kwargs = nil", "{\"webhook\":\"x\"}",
      "{}", "{\"kwargs\":{\"webhook\":null}}"},
     {"two at once", "value.metadata = {a = 1} value.kwargs.webhook = 'y'",
@@ -125,8 +140,9 @@ static const struct {
      "{\"kwargs\":{\"webhook\":\"y\"},\"metadata\":{\"a\":1}}"},
     {"value replaced by the handler alone", "value = {metadata = {a = 1}}",
      "{\"metadata\":{}}", NULL, ""},
-    {"metatable on it", "setmetatable(value, {__index = function() return 1 "
-                        "end}) value.metadata = {a = 1}",
+    {"metatable on it",
+     "setmetatable(value, {__index = function() return 1 "
+     "end}) value.metadata = {a = 1}",
      "{}", "{\"metadata\":{\"a\":1}}", "{\"metadata\":{\"a\":1}}"},
     {"query goes into set alone", "value.namespace[1] = 'b'", "{}", NULL,
      "{\"namespace\":[\"b\",\"c\"]}"},
@@ -209,8 +225,8 @@ static void bad_values(void **state)
     world_t *w = *state;
 
     for (size_t i = 0; i < sizeof(handlers) / sizeof(*handlers); i++) {
-        aa_policy_t *policy = world_policy(
-            w, apr_pstrcat(w->p, ALL, handlers[i], END, NULL));
+        aa_policy_t *policy =
+            world_policy(w, apr_pstrcat(w->p, ALL, handlers[i], END, NULL));
         aa_policy_verdict_t v =
             world_ask_row(w, policy, &match, "{\"metadata\":{\"l\":[1]}}");
 
@@ -303,17 +319,23 @@ static void queries(void **state)
 
 /* ----------------------------------------------------------- several events */
 
-static aa_member_t metadata[] = {{.name = "metadata", .from = AA_FROM_BODY,
-                                  .key = "metadata", .is_mutable = 1}};
+static aa_member_t metadata[] = {{.name = "metadata",
+                                  .from = AA_FROM_BODY,
+                                  .key = "metadata",
+                                  .is_mutable = 1}};
 
 /* A later event sees what an earlier one changed, and adds to it. */
 static void composed(void **state)
 {
     world_t *w = *state;
-    aa_event_t events[] = {{.resource = "threads", .action = "update",
-                            .members = metadata, .nmembers = 1},
-                           {.resource = "threads", .action = "read",
-                            .members = metadata, .nmembers = 1}};
+    aa_event_t events[] = {{.resource = "threads",
+                            .action = "update",
+                            .members = metadata,
+                            .nmembers = 1},
+                           {.resource = "threads",
+                            .action = "read",
+                            .members = metadata,
+                            .nmembers = 1}};
     aa_route_t two = {.events = events, .nevents = 2, .reads_body = 1};
     aa_route_match_t m = {.route = &two};
     aa_policy_t *policy = world_policy(
@@ -348,25 +370,29 @@ static void one_denial_denies(void **state)
     aa_policy_verdict_t v;
 
     v = world_ask_row(
-        w, world_policy(w, "local auth = require 'agentauth'\n"
-                           "auth.on.threads.update(function() end)\n"
-                           "auth.on.threads.read(function() return false end)"),
+        w,
+        world_policy(w, "local auth = require 'agentauth'\n"
+                        "auth.on.threads.update(function() end)\n"
+                        "auth.on.threads.read(function() return false end)"),
         &m, NULL);
     assert_string_equal(world_say(w, &v), "deny FALSE");
     assert_null(v.filter);
     assert_string_equal(v.handler, "threads:read");
-    v = world_ask_row(
-        w, world_policy(w, "local auth = require 'agentauth'\n"
-                           "auth.on.threads.read(function() end)"),
-        &m, NULL);
+    v = world_ask_row(w,
+                      world_policy(w, "local auth = require 'agentauth'\n"
+                                      "auth.on.threads.read(function() end)"),
+                      &m, NULL);
     assert_string_equal(world_say(w, &v), "deny UNMATCHED");
 }
 
 static void batches(void **state)
 {
     world_t *w = *state;
-    aa_event_t each = {.resource = "threads", .action = "create_run",
-                       .members = metadata, .nmembers = 1, .each = 1};
+    aa_event_t each = {.resource = "threads",
+                       .action = "create_run",
+                       .members = metadata,
+                       .nmembers = 1,
+                       .each = 1};
     aa_route_t batch = {.events = &each, .nevents = 1, .reads_body = 1};
     aa_route_match_t m = {.route = &batch};
     aa_policy_t *policy = world_policy(
@@ -381,17 +407,16 @@ static void batches(void **state)
                       "\"skip\":true}}, {} ]\n");
     assert_string_equal(world_say(w, &v), "allow");
     assert_int_equal(v.ndecisions, 3);
-    assert_string_equal(v.body,
-                        " [ {\"metadata\":{\"n\":1.10,\"o\":1}} ,\n"
-                        "{\"metadata\":{\"skip\":true}}, "
-                        "{\"metadata\":{\"o\":1}} ]\n");
+    assert_string_equal(v.body, " [ {\"metadata\":{\"n\":1.10,\"o\":1}} ,\n"
+                                "{\"metadata\":{\"skip\":true}}, "
+                                "{\"metadata\":{\"o\":1}} ]\n");
     v = world_ask_row(w, policy, &m, "[{\"metadata\":{\"skip\":true}}]");
     assert_null(v.body);
     v = world_ask_row(w, policy, &m, "[{},{\"metadata\":{\"bad\":true}}]");
     assert_string_equal(world_say(w, &v), "deny FALSE");
     assert_null(v.body);
     static const char *const refused[] = {"{}", "[1]", "[{},[]]", "[null]",
-                                          "", "[]", NULL};
+                                          "",   "[]",  NULL};
     for (int i = 0; i < 7; i++) {
         v = world_ask_row(w, policy, &m, refused[i]);
         assert_string_equal(world_say(w, &v), "deny BODY");
@@ -410,26 +435,28 @@ static void selected(void **state)
 {
     static const char *const starts[] = {"run.start", "input.respond", NULL};
     world_t *w = *state;
-    aa_event_t events[] = {{.resource = "threads", .action = "create_run",
-                            .when = "cmd.method", .when_in = starts},
-                           {.resource = "threads", .action = "update",
-                            .when = "supersteps"}};
+    aa_event_t events[] = {
+        {.resource = "threads",
+         .action = "create_run",
+         .when = "cmd.method",
+         .when_in = starts},
+        {.resource = "threads", .action = "update", .when = "supersteps"}};
     aa_route_t row = {.events = events, .nevents = 2, .reads_body = 1};
     aa_route_match_t m = {.route = &row};
     aa_policy_t *policy = world_policy(w, ALL "return true" END);
     static const struct {
         const char *body;
         int n;
-    } rows[] = {{"{\"cmd\":{\"method\":\"run.start\"}}", 1},
-                {"{\"cmd\":{\"method\":\"input.respond\"},\"supersteps\":[]}",
-                 2},
-                {"{\"supersteps\":0}", 1},
-                {"{\"supersteps\":null}", 0},
-                {"{\"cmd\":{\"method\":\"run.stop\"}}", 0},
-                {"{\"cmd\":{\"method\":5}}", 0},
-                {"{\"cmd\":\"run.start\"}", 0},
-                {"{\"cmd.method\":\"run.start\"}", 0},
-                {"{}", 0}};
+    } rows[] = {
+        {"{\"cmd\":{\"method\":\"run.start\"}}", 1},
+        {"{\"cmd\":{\"method\":\"input.respond\"},\"supersteps\":[]}", 2},
+        {"{\"supersteps\":0}", 1},
+        {"{\"supersteps\":null}", 0},
+        {"{\"cmd\":{\"method\":\"run.stop\"}}", 0},
+        {"{\"cmd\":{\"method\":5}}", 0},
+        {"{\"cmd\":\"run.start\"}", 0},
+        {"{\"cmd.method\":\"run.start\"}", 0},
+        {"{}", 0}};
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         aa_policy_verdict_t v;
@@ -438,8 +465,8 @@ static void selected(void **state)
         row.events_optional = 0;
         v = world_ask_row(w, policy, &m, rows[i].body);
         assert_int_equal(v.ndecisions, rows[i].n);
-        assert_string_equal(world_say(w, &v), rows[i].n ? "allow"
-                                                        : "deny BODY");
+        assert_string_equal(world_say(w, &v),
+                            rows[i].n ? "allow" : "deny BODY");
         row.events_optional = 1;
         v = world_ask_row(w, policy, &m, rows[i].body);
         assert_string_equal(world_say(w, &v), "allow");
@@ -453,8 +480,8 @@ static void map_none(void **state)
     aa_policy_t *policy;
     aa_policy_verdict_t v;
 
-    assert_int_equal(
-        aa_routes_open(&w->routes, &why, "none", NULL, "", w->p), APR_SUCCESS);
+    assert_int_equal(aa_routes_open(&w->routes, &why, "none", NULL, "", w->p),
+                     APR_SUCCESS);
     policy = world_policy(
         w, "local auth = require 'agentauth'\n"
            "auth.on.http.post(function(ctx, value) value.path = 'x' return "
@@ -477,10 +504,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define WORLD(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
-        WORLD(changed),  WORLD(seen),     WORLD(bad_values),
-        WORLD(bodies),   WORLD(queries),  WORLD(composed),
-        WORLD(one_denial_denies),         WORLD(batches),
-        WORLD(selected), WORLD(map_none),
+        WORLD(changed),           WORLD(seen),
+        WORLD(bad_values),        WORLD(bodies),
+        WORLD(queries),           WORLD(composed),
+        WORLD(one_denial_denies), WORLD(batches),
+        WORLD(selected),          WORLD(map_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,8 +4,8 @@
 
 static aa_policy_t *open_file(world_t *w, const char *name)
 {
-    return world_policy_file(
-        w, apr_pstrcat(w->p, POLICY_DIR "/", name, NULL), -1);
+    return world_policy_file(w, apr_pstrcat(w->p, POLICY_DIR "/", name, NULL),
+                             -1);
 }
 
 typedef struct row_t {
@@ -121,17 +121,28 @@ static void all_actions(void **state)
 {
     static const struct {
         const char *resource, *action;
-    } events[] = {{"threads", "create"},    {"threads", "read"},
-                  {"threads", "update"},    {"threads", "delete"},
-                  {"threads", "search"},    {"threads", "create_run"},
-                  {"assistants", "create"}, {"assistants", "read"},
-                  {"assistants", "update"}, {"assistants", "delete"},
-                  {"assistants", "search"}, {"crons", "create"},
-                  {"crons", "read"},        {"crons", "update"},
-                  {"crons", "delete"},      {"crons", "search"},
-                  {"store", "put"},         {"store", "get"},
-                  {"store", "search"},      {"store", "delete"},
-                  {"store", "list_namespaces"}, {"runs", "create"}};
+    } events[] = {{"threads", "create"},
+                  {"threads", "read"},
+                  {"threads", "update"},
+                  {"threads", "delete"},
+                  {"threads", "search"},
+                  {"threads", "create_run"},
+                  {"assistants", "create"},
+                  {"assistants", "read"},
+                  {"assistants", "update"},
+                  {"assistants", "delete"},
+                  {"assistants", "search"},
+                  {"crons", "create"},
+                  {"crons", "read"},
+                  {"crons", "update"},
+                  {"crons", "delete"},
+                  {"crons", "search"},
+                  {"store", "put"},
+                  {"store", "get"},
+                  {"store", "search"},
+                  {"store", "delete"},
+                  {"store", "list_namespaces"},
+                  {"runs", "create"}};
     world_t *w = *state;
     aa_policy_t *policy = open_file(w, "actions.lua");
 
@@ -143,10 +154,9 @@ static void all_actions(void **state)
         aa_policy_verdict_t v = world_ask_row(w, policy, &match, NULL);
 
         print_message("%s:%s\n", event.resource, event.action);
-        assert_string_equal(
-            world_say(w, &v),
-            apr_psprintf(w->p, "filter {\"handler\":\"%s.%s\"}",
-                         event.resource, event.action));
+        assert_string_equal(world_say(w, &v),
+                            apr_psprintf(w->p, "filter {\"handler\":\"%s.%s\"}",
+                                         event.resource, event.action));
     }
 }
 
@@ -180,8 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define WORLD(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
-        WORLD(owners), WORLD(permissions), WORLD(all_actions),
-        WORLD(all_rows)};
+        WORLD(owners), WORLD(permissions), WORLD(all_actions), WORLD(all_rows)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

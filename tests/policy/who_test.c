@@ -16,12 +16,14 @@ static const struct {
     {"table", "return {identity = 'bob', permissions = {'a'}, org = 'x'}",
      "{\"display_name\":\"bob\",\"identity\":\"bob\",\"is_authenticated\":true,"
      "\"org\":\"x\",\"permissions\":[\"a\"]}"},
-    {"all members", "return {identity = 'bob', permissions = {}, display_name "
-                    "= 'Bob', is_authenticated = false}",
+    {"all members",
+     "return {identity = 'bob', permissions = {}, display_name "
+     "= 'Bob', is_authenticated = false}",
      "{\"display_name\":\"Bob\",\"identity\":\"bob\",\"is_authenticated\":false"
      ",\"permissions\":[]}"},
-    {"permissions by array", "return {identity = 'b', permissions = "
-                             "auth.array{}}",
+    {"permissions by array",
+     "return {identity = 'b', permissions = "
+     "auth.array{}}",
      "{\"display_name\":\"b\",\"identity\":\"b\",\"is_authenticated\":true,"
      "\"permissions\":[]}"},
     {"nil", "return nil", "nobody"},
@@ -62,16 +64,18 @@ static const struct {
     {"path", "return req.path .. req.method",
      "{\"display_name\":\"/threads/t1GET\",\"identity\":\"/threads/t1GET\","
      "\"is_authenticated\":true,\"permissions\":[]}"},
-    {"members", "assert(req.path_params.thread_id == 't1' and "
-                "req.query_params.a == 'x y' and req.query_params.b[2] == '2' "
-                "and req.query_params.c == nil and req.authorization == "
-                "'Bearer t' and req.headers.authorization == 'Bearer t' and "
-                "req.headers['x-two'] == '1, 2' and req.claims.sub == 's' and "
-                "req.claims.none == nil)",
+    {"members",
+     "assert(req.path_params.thread_id == 't1' and "
+     "req.query_params.a == 'x y' and req.query_params.b[2] == '2' "
+     "and req.query_params.c == nil and req.authorization == "
+     "'Bearer t' and req.headers.authorization == 'Bearer t' and "
+     "req.headers['x-two'] == '1, 2' and req.claims.sub == 's' and "
+     "req.claims.none == nil)",
      "nobody"},
-    {"frozen", "assert(not pcall(function() req.path = 1 end) and not "
-               "pcall(function() req.headers.x = 1 end) and not "
-               "pcall(function() req.claims.sub = 1 end))",
+    {"frozen",
+     "assert(not pcall(function() req.path = 1 end) and not "
+     "pcall(function() req.headers.x = 1 end) and not "
+     "pcall(function() req.claims.sub = 1 end))",
      "nobody"},
     {"claims returned", "return {identity = req.claims.sub, c = req.claims}",
      "{\"c\":{\"sub\":\"s\"},\"display_name\":\"s\",\"identity\":\"s\","
@@ -84,21 +88,23 @@ static void users(void **state)
     apr_table_t *headers = apr_table_make(w->p, 4);
     aa_route_match_t match = {.params = {{"thread_id", "t1"}}, .nparams = 1};
     json_t *claims = json_pack("{s:s}", "sub", "s");
-    aa_policy_who_t who = {.method = "GET", .path = "/threads/t1",
-                           .query = "a=x+y&b=1&b=2", .match = &match,
-                           .headers = headers, .claims = claims};
+    aa_policy_who_t who = {.method = "GET",
+                           .path = "/threads/t1",
+                           .query = "a=x+y&b=1&b=2",
+                           .match = &match,
+                           .headers = headers,
+                           .claims = claims};
 
     apr_table_add(headers, "AUTHORIZATION", "Bearer t");
     apr_table_add(headers, "X-Two", "1");
     apr_table_add(headers, "x-two", "2");
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-        aa_policy_t *policy = world_policy(
-            w, apr_pstrcat(w->p, WHO, rows[i].body, END, NULL));
+        aa_policy_t *policy =
+            world_policy(w, apr_pstrcat(w->p, WHO, rows[i].body, END, NULL));
         aa_policy_verdict_t v;
         json_t *user = NULL;
-        apr_status_t rv =
-            aa_policy_authenticate(&user, &v, policy, &who, w->p);
-        const char *got = rv == APR_SUCCESS   ? world_json(w, user)
+        apr_status_t rv = aa_policy_authenticate(&user, &v, policy, &who, w->p);
+        const char *got = rv == APR_SUCCESS  ? world_json(w, user)
                           : rv == APR_ENOENT ? "nobody"
                                              : world_say(w, &v);
 
@@ -127,9 +133,10 @@ static void without(void **state)
     assert_int_equal(aa_policy_authenticates(policy), 0);
     assert_int_equal(aa_policy_authenticate(&user, &v, policy, &who, w->p),
                      APR_ENOENT);
-    policy = world_policy(w, WHO "assert(req.claims == nil and "
-                             "req.authorization == nil and next(req.headers) "
-                             "== nil) return 'x'" END);
+    policy =
+        world_policy(w, WHO "assert(req.claims == nil and "
+                            "req.authorization == nil and next(req.headers) "
+                            "== nil) return 'x'" END);
     assert_int_equal(aa_policy_authenticates(policy), 1);
     assert_int_equal(aa_policy_authenticate(&user, &v, policy, &who, w->p),
                      APR_SUCCESS);

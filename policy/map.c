@@ -301,9 +301,11 @@ static int source_call(lua_State *L)
 /* body.params would be nil, and a member would silently be missing. */
 static int source_index(lua_State *L)
 {
+    const char *name = luaL_tolstring(L, 2, NULL);
+
     lua_getfield(L, 1, "$from");
     return luaL_error(L, "a path into a source is a string: %s \"%s\"",
-                      lua_tostring(L, -1), luaL_tolstring(L, 2, NULL));
+                      lua_tostring(L, -1), name);
 }
 
 /* literal(v)  [-0, +1, m] */

@@ -82,6 +82,9 @@ static const char *path_fault(const char *path)
     if (!path || *path != '/')
         return "does not begin with '/'";
     for (s = (const unsigned char *)path; *s && !fault; s += len) {
+        len = 1;
+        if (apr_isalnum(*s) || *s == '-') /* nearly all of nearly every path */
+            continue;
         len = utf8_length(s);
         if (!len)
             return "not valid UTF-8";

@@ -304,7 +304,7 @@ static int read_member(row_t *row, aa_member_t *member, const char *name,
     if (apr_isdigit(*name) || !*name)
         return fail(row, "a value has names, not items");
     if (!json_is_object(value))
-        return fail(row, "%s: path, query, body, literal(…) or a table", name);
+        return fail(row, "%s: path, query, body, literal(v) or a table", name);
     if (json_object_get(value, "$from"))
         return read_source(row, member, value);
     member->from = AA_FROM_TABLE;

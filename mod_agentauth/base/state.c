@@ -130,7 +130,7 @@ apr_status_t aa_state_create(const aa_state_t *state, uid_t owner, gid_t group,
                              aa_error_t *err, apr_pool_t *p)
 {
     const char *const dirs[] = {state->dir, state->secrets, state->jwks};
-    uid_t found;
+    uid_t found = (uid_t)-1;
     apr_status_t rv;
 
     make_parents(state->dir, p);

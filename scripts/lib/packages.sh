@@ -8,7 +8,7 @@ BUILD_PACKAGES="gcc libc6-dev make autoconf automake libtool pkg-config
 # server on port 80.
 RUN_PACKAGES="apache2-bin libaprutil1-dbd-sqlite3 curl procps"
 TEST_PACKAGES="libcmocka-dev clang clang-format binutils xz-utils git
-  ca-certificates python3 sqlite3 openssl"
+  ca-certificates python3 python3-jwt python3-cryptography sqlite3 openssl"
 
 NODE_VERSION=22.23.3
 NPM_VERSION=10.9.9

@@ -96,3 +96,14 @@ tap_number() {
   cat "$@" | awk -v word="$word" \
     '$1 == "#" && $2 == word && NF == 3 { n += $3 } END { print n + 0 }'
 }
+
+# count_unittest TEXT: what Python's unittest says in the end
+count_unittest() {
+  local ran bad skipped
+  ran=$(sed -nE 's/^Ran ([0-9]+) tests?.*/\1/p' <<<"$1")
+  bad=$(grep -oE '(failures|errors)=[0-9]+' <<<"$1" |
+    awk -F= '{ n += $2 } END { print n + 0 }')
+  skipped=$(sed -nE 's/.*skipped=([0-9]+).*/\1/p' <<<"$1")
+  [ "${ran:-0}" -gt 0 ] || return 1
+  tally $((ran - bad - ${skipped:-0})) "$bad" "${skipped:-0}"
+}

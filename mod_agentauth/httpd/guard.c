@@ -249,7 +249,10 @@ static int check_member(request_rec *r, proxy_worker *worker,
 
 int aa_guard_register(apr_pool_t *p)
 {
-    if (aa_proxy_hook("pre_request", (void (*)(void))pre_request, p) != OK)
+    proxy_HOOK_pre_request_t *request = pre_request;
+    proxy_HOOK_scheme_handler_t *member = check_member;
+
+    if (aa_proxy_hook("pre_request", (void (*)(void))request, p) != OK)
         return HTTP_INTERNAL_SERVER_ERROR;
-    return aa_proxy_hook("scheme_handler", (void (*)(void))check_member, p);
+    return aa_proxy_hook("scheme_handler", (void (*)(void))member, p);
 }

@@ -211,7 +211,8 @@ typedef enum aa_policy_cause_e {
 typedef struct aa_policy_decision_t {
     const char *resource, *action;
     aa_policy_effect_e effect;
-    json_t *filter;      /* normal form, with AA_POLICY_FILTER; else NULL */
+    json_t *filter;      /* normal form, with AA_POLICY_FILTER; else NULL.
+                            Shared with other requests: read-only */
     json_t *set;         /* object of mutable members as the handler left them,
                             those that it changed; NULL: none */
 } aa_policy_decision_t;
@@ -219,7 +220,8 @@ typedef struct aa_policy_decision_t {
 /** The outcome for a whole request; all in the pool of the call. */
 typedef struct aa_policy_verdict_t {
     aa_policy_effect_e effect; /* the strictest of all events */
-    json_t *filter;            /* conjunction of the filters, NULL: all */
+    json_t *filter;            /* conjunction of the filters, NULL: all.
+                                  Shared with other requests: read-only */
     aa_policy_decision_t *decisions;
     int ndecisions;
     const char *body;          /* new body; NULL: forward the original bytes */

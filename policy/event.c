@@ -212,7 +212,7 @@ static int is_changed(lua_State *L, const aa_job_t *job, const aa_member_t *m)
 
 /* Take the value on the top as the member's new one. 0: it cannot be. */
 static int take_change(lua_State *L, aa_job_t *job, const aa_member_t *m,
-                       json_t *set)
+                       json_t **set)
 {
     json_t *is = NULL;
     aa_change_t *change;
@@ -225,7 +225,9 @@ static int take_change(lua_State *L, aa_job_t *job, const aa_member_t *m,
             return 0;
         }
     }
-    json_object_set_new(set, m->name, is ? json_incref(is) : json_null());
+    if (!*set)
+        *set = aa_value_own(json_object(), job->p);
+    json_object_set_new(*set, m->name, is ? json_incref(is) : json_null());
     if (m->from != AA_FROM_BODY)
         return 1;
     if (!job->outcome->changes)
@@ -237,29 +239,31 @@ static int take_change(lua_State *L, aa_job_t *job, const aa_member_t *m,
 }
 
 static int collect(lua_State *L, aa_job_t *job, const aa_member_t *members,
-                   int n, int may, json_t *set);
+                   int n, int may, json_t **set);
 
 /* A table of members: its own changes go into a table of the same name. */
 static int collect_below(lua_State *L, aa_job_t *job, const aa_member_t *m,
-                         int may, json_t *set)
+                         int may, json_t **set)
 {
-    json_t *below = aa_value_own(json_object(), job->p);
+    json_t *below = NULL;
 
     if (!lua_istable(L, -1)) {
         lua_pop(L, 1);
         lua_newtable(L);
     }
-    if (!collect(L, job, m->members, m->nmembers, may, below))
+    if (!collect(L, job, m->members, m->nmembers, may, &below))
         return 0;
-    if (json_object_size(below))
-        json_object_set(set, m->name, below);
+    if (below && !*set)
+        *set = aa_value_own(json_object(), job->p);
+    if (below)
+        json_object_set(*set, m->name, below);
     return 1;
 }
 
 /* Look at the members of the table on the top. may: all of them may change.
  * watch: changes to the others are worth a line in the log. */
 static int collect(lua_State *L, aa_job_t *job, const aa_member_t *members,
-                   int n, int may, json_t *set)
+                   int n, int may, json_t **set)
 {
     int watch =
         job->vm->conf->log && job->scene->input->body_len <= WATCHED_BODY;
@@ -292,16 +296,14 @@ static int collect(lua_State *L, aa_job_t *job, const aa_member_t *members,
 static void read_changes(lua_State *L, aa_job_t *job)
 {
     const aa_scene_t *scene = job->scene;
-    json_t *set;
 
     if (scene->whole)
         return;
-    set = aa_value_own(json_object(), job->p);
     job->reader.left = job->vm->conf->memory;
     job->reader.why = NULL;
-    if (collect(L, job, scene->members, scene->nmembers, 0, set) &&
-        json_object_size(set))
-        job->outcome->set = set;
+    if (!collect(L, job, scene->members, scene->nmembers, 0,
+                 &job->outcome->set))
+        job->outcome->set = NULL;
 }
 
 static int has_members(const aa_job_t *job)
@@ -319,6 +321,28 @@ static int has_members(const aa_job_t *job)
 }
 
 /* ------------------------------------------------------------------ result */
+
+/* The table on the top as a filter. */
+static void read_filter(lua_State *L, aa_job_t *job)
+{
+    aa_outcome_t *out = job->outcome;
+
+    aa_memo_spell(job->filter, L, -1);
+    out->filter = aa_memo_find(&job->vm->filters, job->filter);
+    if (out->filter) {
+        job->is_normal = 1;
+        out->filter = aa_value_own(json_incref(out->filter), job->p);
+    }
+    else {
+        job->reader.left = FILTER_BYTES;
+        job->reader.why = NULL;
+        out->filter = aa_value_own(aa_value_read(L, -1, &job->reader), job->p);
+    }
+    if (out->filter)
+        out->effect = AA_POLICY_FILTER;
+    else
+        aa_job_refuse(job, "returned a bad filter: %s", job->reader.why);
+}
 
 /* The handler's result is on the top. A policy that misspeaks must not open a
  * door: what is no decision denies. */
@@ -338,13 +362,7 @@ static void read_result(lua_State *L, aa_job_t *job)
                            "error(auth.HTTPException{...}))");
     }
     else if (type == LUA_TTABLE) {
-        job->reader.left = FILTER_BYTES;
-        job->reader.why = NULL;
-        out->filter = aa_value_own(aa_value_read(L, -1, &job->reader), job->p);
-        if (out->filter)
-            out->effect = AA_POLICY_FILTER;
-        else
-            aa_job_refuse(job, "returned a bad filter: %s", job->reader.why);
+        read_filter(L, job);
     }
     else {
         aa_job_refuse(job,
@@ -423,13 +441,16 @@ static void check_filter(aa_job_t *job)
         return;
     }
     out->filter = normal;
+    aa_memo_keep(&job->vm->filters, job->filter, normal);
 }
 
 void aa_event_run(aa_outcome_t *outcome, aa_policy_verdict_t *verdict,
                   aa_vm_t *vm, int handler, const aa_scene_t *scene,
                   apr_pool_t *p)
 {
+    aa_memo_key_t filter; /* not cleared: half a kilobyte */
     aa_job_t job = {.vm = vm,
+                    .filter = &filter,
                     .verdict = verdict,
                     .p = p,
                     .scene = scene,
@@ -439,7 +460,7 @@ void aa_event_run(aa_outcome_t *outcome, aa_policy_verdict_t *verdict,
     memset(outcome, 0, sizeof(*outcome));
     if (!aa_job_run(&job, AA_SLOT_EVENT))
         outcome->effect = AA_POLICY_DENY;
-    else if (outcome->effect == AA_POLICY_FILTER)
+    else if (outcome->effect == AA_POLICY_FILTER && !job.is_normal)
         check_filter(&job);
     if (outcome->effect == AA_POLICY_DENY)
         verdict->handler = apr_pstrdup(p, vm->handlers[handler].label);

@@ -55,8 +55,8 @@ apr_status_t aa_event_authenticate(json_t **user, aa_policy_verdict_t *verdict,
 void aa_event_deny(aa_policy_verdict_t *verdict, aa_policy_cause_e cause,
                    const char *reason);
 
-/** Clean a message of Lua; one that begins with the policy's name gets its
- *  directory in front. */
+/** Clean a message of Lua and put the file in front: its directory when the
+ *  message begins with the policy's name, else both. */
 void aa_event_locate(char *out, apr_size_t size, const aa_vm_conf_t *conf,
                      const char *text, apr_size_t len);
 

@@ -6,6 +6,7 @@
 #include "text.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -32,20 +33,19 @@ void aa_event_deny(aa_policy_verdict_t *verdict, aa_policy_cause_e cause,
 void aa_event_locate(char *out, apr_size_t size, const aa_vm_conf_t *conf,
                      const char *text, apr_size_t len)
 {
-    apr_size_t n = strlen(conf->name), dir = 0;
+    apr_size_t n = strlen(conf->name);
+    int is_placed = len > n && text[n] == ':' && !memcmp(text, conf->name, n);
+    int used = snprintf(out, size, "%s%s%s", conf->dir,
+                        is_placed ? "" : conf->name, is_placed ? "" : ": ");
 
-    if (len > n && text[n] == ':' && !memcmp(text, conf->name, n))
-        dir = strlen(conf->dir);
-    if (dir >= size)
-        dir = 0;
-    memcpy(out, conf->dir, dir);
-    aa_text_clean(out + dir, size - dir, text, len);
+    if (used >= 0 && (apr_size_t)used < size)
+        aa_text_clean(out + used, size - (apr_size_t)used, text, len);
 }
 
 static const char *with_handler(const aa_job_t *job, const char *located)
 {
-    const char *label = job->scene ? job->vm->handlers[job->handler].label
-                                   : "authenticate";
+    const char *label =
+        job->scene ? job->vm->handlers[job->handler].label : "authenticate";
 
     return apr_pstrcat(job->p, located, "; handler ", label, NULL);
 }
@@ -56,8 +56,7 @@ static apr_size_t reason_size(const aa_job_t *job)
 }
 
 /* "DIR/policy.lua:12: what; handler threads:create" */
-static const char *reason(const aa_job_t *job, const char *text,
-                          apr_size_t len)
+static const char *reason(const aa_job_t *job, const char *text, apr_size_t len)
 {
     char *located = apr_palloc(job->p, reason_size(job));
 

@@ -24,7 +24,9 @@ typedef struct aa_job_t {
     const aa_scene_t *scene;
     int handler;
     aa_outcome_t *outcome;
-    int elsewhere; /* members were changed that may not be */
+    aa_memo_key_t *filter; /* as it was returned */
+    int is_normal;         /* outcome->filter is in its normal form */
+    int elsewhere;         /* members were changed that may not be */
     /* authenticate */
     const aa_policy_who_t *who;
     const json_t *query;

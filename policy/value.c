@@ -80,7 +80,7 @@ void aa_value_mark_array(lua_State *L, int idx)
     lua_setmetatable(L, idx);
 }
 
-static int is_marked_array(lua_State *L, int idx)
+int aa_value_is_array(lua_State *L, int idx)
 {
     int is;
 
@@ -419,7 +419,7 @@ static json_t *read_object(lua_State *L, int t, int depth, aa_reader_t *r)
  * auth.array, so that it may have holes and may be empty. */
 static json_t *read_table(lua_State *L, int t, int depth, aa_reader_t *r)
 {
-    int marked = is_marked_array(L, t);
+    int marked = aa_value_is_array(L, t);
     shape_t shape = shape_of(L, t);
 
     if (shape.other)
@@ -531,7 +531,7 @@ static int same_table(lua_State *L, int t, const json_t *value, int depth)
 
     if (json_is_array(value)) {
         if (!json_array_size(value))
-            return is_marked_array(L, t) && !count_of(L, t);
+            return aa_value_is_array(L, t) && !count_of(L, t);
         json_array_foreach(value, i, item)
         {
             lua_rawgeti(L, t, (lua_Integer)i + 1);
@@ -540,7 +540,7 @@ static int same_table(lua_State *L, int t, const json_t *value, int depth)
         }
     }
     else {
-        if (is_marked_array(L, t))
+        if (aa_value_is_array(L, t))
             return 0;
         json_object_foreach((json_t *)(uintptr_t)value, key, item)
         {

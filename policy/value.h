@@ -37,6 +37,9 @@ void aa_value_push_frozen(lua_State *L, const json_t *value, const char *name);
 /** [-0, +0, e] Mark the table at @a idx as an array. */
 void aa_value_mark_array(lua_State *L, int idx);
 
+/** [-0, +0, -] 1 when the table at @a idx is marked. */
+int aa_value_is_array(lua_State *L, int idx);
+
 /** [-1, +1, e] Put a frozen front before the table on the top. */
 void aa_value_freeze(lua_State *L);
 

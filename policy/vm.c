@@ -339,6 +339,7 @@ void aa_vm_close(aa_vm_t *vm)
     for (int i = 0; i < vm->nhandlers; i++)
         free(vm->handlers[i].label);
     free(vm->handlers);
+    aa_memo_clear(&vm->filters);
     free(vm);
 }
 

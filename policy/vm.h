@@ -4,6 +4,7 @@
 #define AA_VM_H
 
 #include "agentpolicy.h"
+#include "memo.h"
 
 #define AA_VM_SPAN_MAX 65536    /* elements or repetitions of one C call */
 #define AA_VM_CPU_MAX 1000000   /* microseconds of CPU time of a handler */
@@ -61,7 +62,7 @@ typedef struct aa_vm_t {
     long left;           /* instructions */
     apr_time_t deadline; /* of CPU time; 0: not looked at yet */
     aa_spent_e spent;
-    char spent_at[80];        /* "policy.lua:12: "; empty: not known */
+    char spent_at[80]; /* "policy.lua:12: "; empty: not known */
     /* the policy */
     int loading;
     aa_vm_handler_t *handlers;
@@ -72,6 +73,7 @@ typedef struct aa_vm_t {
     char assert_at[80];      /* "policy.lua:12:" */
     apr_uint64_t ctx_serial; /* whose user is in ctx; 0: nobody's */
     aa_vm_user_t users[AA_VM_USERS_MAX];
+    aa_memo_t filters;
 } aa_vm_t;
 
 /**

@@ -5,9 +5,10 @@
 //   check-recipes.mjs [NAME...]      default: all
 // AA_CLI names the command, default ./agentauth: run it in a build directory.
 //
-// A row is {name, user, request, body?, expect: {effect, filter?, status?}};
-// request is "METHOD /path?query". `filter` is compared as JSON; a row whose
-// effect is "filter" must state it.
+// A row is {name, user, request, body?, expect: {effect, filter?, status?,
+// body?}}; request is "METHOD /path?query". `filter` and `body`, what the
+// backend gets instead, are compared as JSON; a row whose effect is "filter"
+// must state the filter.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
@@ -42,13 +43,23 @@ function malformed({ name, user, request, body, expect, ...rest }) {
   if (typeof name !== "string" || typeof user?.identity !== "string")
     return "needs name and user.identity";
   if (!/^[A-Z]+ \/\S*$/.test(request)) return "request is no METHOD /path";
-  const { effect, filter, status, ...more } = expect ?? {};
+  const { effect, filter, status, body: sent, ...more } = expect ?? {};
   if (!EFFECTS.includes(effect) || Object.keys(more).length)
-    return "expect needs effect, and knows filter and status";
+    return "expect needs effect, and knows filter, status and body";
+  if (sent !== undefined && effect === "deny") return "a denial sends no body";
   if ((effect === "filter") !== (filter !== undefined))
     return "filter is stated with effect filter, and only then";
   if (status !== undefined && effect !== "deny") return "status is for deny";
   return body === null ? "leave body out instead" : undefined;
+}
+
+/* What a client reads when the policy did not choose a status itself. */
+const STATUS = { false: 403, assert: 403, unmatched: 403, anonymous: 401, query: 400, body: 400 };
+
+function outcome(got) {
+  if (got.effect === "deny") got.status ??= STATUS[got.cause] ?? 500;
+  if (got.body !== undefined) got.body = JSON.parse(got.body);
+  return got;
 }
 
 function decide(file, { user, request, body }) {
@@ -57,14 +68,14 @@ function decide(file, { user, request, body }) {
   if (body !== undefined) args.push("--body", JSON.stringify(body));
   const done = agentauth(...args);
   try {
-    return JSON.parse(done.stdout);
+    return outcome(JSON.parse(done.stdout));
   } catch {
     throw new Error(`exit ${done.status}: ${done.stdout}${done.stderr}`.trim());
   }
 }
 
 function difference(row, got) {
-  for (const key of ["effect", "filter", "status"])
+  for (const key of ["effect", "filter", "status", "body"])
     if (row.expect[key] !== undefined && !isDeepStrictEqual(got[key], row.expect[key]))
       return `${key}: expected ${JSON.stringify(row.expect[key])}\ngot ${JSON.stringify(got)}`;
   return undefined;

@@ -18,7 +18,7 @@
 
 struct aa_signer_t {
     EVP_PKEY *key;
-    EVP_MD *md;
+    EVP_PKEY_CTX *ready; /* set up once, copied for each signature */
     const char *kid, *x, *y;
 };
 
@@ -28,9 +28,9 @@ static apr_status_t key_release(void *key)
     return APR_SUCCESS;
 }
 
-static apr_status_t md_release(void *md)
+static apr_status_t ctx_release(void *ctx)
 {
-    EVP_MD_free(md);
+    EVP_PKEY_CTX_free(ctx);
     return APR_SUCCESS;
 }
 
@@ -123,10 +123,14 @@ apr_status_t aa_signer_load(aa_signer_t **psigner, const char *pem,
         return APR_EINVAL;
     apr_pool_cleanup_register(p, signer->key, key_release,
                               apr_pool_cleanup_null);
-    signer->md = EVP_MD_fetch(NULL, "SHA256", NULL);
-    if (!signer->md)
+    signer->ready = EVP_PKEY_CTX_new(signer->key, NULL);
+    if (!signer->ready)
         return APR_EGENERAL;
-    apr_pool_cleanup_register(p, signer->md, md_release, apr_pool_cleanup_null);
+    apr_pool_cleanup_register(p, signer->ready, ctx_release,
+                              apr_pool_cleanup_null);
+    if (EVP_PKEY_sign_init(signer->ready) != 1 ||
+        EVP_PKEY_CTX_set_signature_md(signer->ready, EVP_sha256()) != 1)
+        return APR_EGENERAL;
     signer->x = coordinate(signer->key, OSSL_PKEY_PARAM_EC_PUB_X, p);
     signer->y = coordinate(signer->key, OSSL_PKEY_PARAM_EC_PUB_Y, p);
     if (!signer->x || !signer->y)
@@ -175,12 +179,10 @@ static int digest_sign(unsigned char raw[2 * COORDINATE_LEN],
     EVP_PKEY_CTX *ctx;
     int ok;
 
-    if (aa_crypto_sha256(digest, text, strlen(text), NULL, 0) != APR_SUCCESS)
+    if (EVP_Digest(text, strlen(text), digest, NULL, EVP_sha256(), NULL) != 1)
         return 0;
-    ctx = EVP_PKEY_CTX_new(signer->key, NULL);
-    ok = ctx && EVP_PKEY_sign_init(ctx) == 1 &&
-         EVP_PKEY_CTX_set_signature_md(ctx, signer->md) == 1 &&
-         EVP_PKEY_sign(ctx, der, &len, digest, sizeof(digest)) == 1 &&
+    ctx = EVP_PKEY_CTX_dup(signer->ready);
+    ok = ctx && EVP_PKEY_sign(ctx, der, &len, digest, sizeof(digest)) == 1 &&
          der_to_raw(raw, der, len);
     EVP_PKEY_CTX_free(ctx);
     ERR_clear_error();

@@ -57,16 +57,17 @@ apr_status_t aa_state_check(const aa_state_t *state, uid_t *owner, gid_t *group,
     return APR_SUCCESS;
 }
 
-/* The directories above ours are everybody's: only ours is private. */
+/* The directories above ours are everybody's, whatever the umask says: only
+ * ours is private. */
 static void make_parents(const char *dir, apr_pool_t *p)
 {
     const char *parent = aa_private_directory(dir, p);
 
-    if (parent[1] && parent[0] == '/' && mkdir(parent, 0755) != 0 &&
-        errno == ENOENT) {
-        make_parents(parent, p);
-        (void)mkdir(parent, 0755);
-    }
+    if (parent[0] != '/' || !parent[1] || access(parent, F_OK) == 0)
+        return;
+    make_parents(parent, p);
+    if (mkdir(parent, 0755) == 0)
+        (void)chmod(parent, 0755);
 }
 
 static apr_status_t make_directory(const char *dir, uid_t owner, gid_t group,

@@ -115,11 +115,23 @@ apr_status_t aa_body_filter(ap_filter_t *f, apr_bucket_brigade *bb,
 AA_CHECKED apr_status_t aa_handoff(request_rec *r, aa_ctx_t *ctx);
 void aa_handoff_insert(request_rec *r);
 void aa_handoff_register(void);
+int aa_handoff_register_late(apr_pool_t *p); /* OK or a status */
 apr_status_t aa_handoff_filter(ap_filter_t *f, apr_bucket_brigade *bb);
 
 /* guard.c: what mod_proxy sends is what was decided */
 AA_CHECKED apr_status_t aa_guard_note(request_rec *r, aa_ctx_t *ctx);
-void aa_guard_register(void);
+int aa_guard_register(apr_pool_t *p); /* in pre_config; OK or a status */
+
+/**
+ * proxy_hook.c: answer one of mod_proxy's hooks, REALLY_FIRST. Only its
+ * `fixups` is an optional hook; the others are functions of mod_proxy.so,
+ * which may be loaded after us. So this is for the pre_config hook: by then
+ * all modules are there, and httpd sorts its hooks once more after it.
+ * @param name   "pre_request", "scheme_handler", …
+ * @param answer of the type that mod_proxy.h declares for it
+ * @return OK, also without mod_proxy; HTTP_INTERNAL_SERVER_ERROR: logged
+ */
+int aa_proxy_hook(const char *name, void (*answer)(void), apr_pool_t *p);
 
 /* endpoints.c */
 int aa_endpoint_is(request_rec *r);

@@ -247,10 +247,9 @@ static int check_member(request_rec *r, proxy_worker *worker,
     return aa_answer_code(r, AA_E_SCHEME, "member is %s", url);
 }
 
-void aa_guard_register(void)
+int aa_guard_register(apr_pool_t *p)
 {
-    APR_OPTIONAL_HOOK(proxy, pre_request, pre_request, NULL, NULL,
-                      APR_HOOK_REALLY_FIRST);
-    APR_OPTIONAL_HOOK(proxy, scheme_handler, check_member, NULL, NULL,
-                      APR_HOOK_REALLY_FIRST);
+    if (aa_proxy_hook("pre_request", (void (*)(void))pre_request, p) != OK)
+        return HTTP_INTERNAL_SERVER_ERROR;
+    return aa_proxy_hook("scheme_handler", (void (*)(void))check_member, p);
 }

@@ -264,6 +264,10 @@ apr_status_t aa_handoff_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 void aa_handoff_register(void)
 {
     APR_OPTIONAL_HOOK(proxy, fixups, proxy_fixups, NULL, NULL, APR_HOOK_LAST);
-    APR_OPTIONAL_HOOK(proxy, scheme_handler, proxy_env_schemes, NULL, NULL,
-                      APR_HOOK_REALLY_FIRST);
+}
+
+int aa_handoff_register_late(apr_pool_t *p)
+{
+    return aa_proxy_hook("scheme_handler", (void (*)(void))proxy_env_schemes,
+                         p);
 }

@@ -17,11 +17,19 @@ static int check_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
     return aa_check_config(p, plog, ptemp, s);
 }
 
+static int pre_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp)
+{
+    (void)plog, (void)ptemp;
+    return aa_guard_register(p) == OK ? aa_handoff_register_late(p)
+                                      : HTTP_INTERNAL_SERVER_ERROR;
+}
+
 /* The order is the argument: what is scrubbed first cannot be forged later,
  * what is decided in fixups REALLY_FIRST is decided before anybody acts on
  * it, and headers are set where a client's Connection no longer reaches. */
 static void register_hooks(apr_pool_t *p)
 {
+    ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     /* MIDDLE: mod_watchdog's own post_config is LAST and must come after. */
     ap_hook_post_config(aa_runtime_post_config, NULL, NULL, APR_HOOK_MIDDLE);
@@ -50,7 +58,6 @@ static void register_hooks(apr_pool_t *p)
     ap_register_output_filter("AGENTAUTH_ERROR", aa_answer_filter, NULL,
                               AP_FTYPE_CONTENT_SET);
     aa_handoff_register();
-    aa_guard_register();
     aa_status_register();
     ap_hook_log_transaction(aa_decision_log, NULL, NULL, APR_HOOK_MIDDLE);
 }

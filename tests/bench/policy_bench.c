@@ -10,16 +10,15 @@
 
 #define ROUNDS 200000 /* by default */
 
-static const char policy_text[] =
-    "local auth = require 'agentauth'\n"
-    "auth.on(function(ctx, value)\n"
-    "  value.metadata = value.metadata or {}\n"
-    "  value.metadata.owner = ctx.user.identity\n"
-    "  return { owner = ctx.user.identity }\n"
-    "end)\n"
-    "auth.on.threads.read(function(ctx, value)\n"
-    "  return { owner = ctx.user.identity }\n"
-    "end)\n";
+static const char policy_text[] = "local auth = require 'agentauth'\n"
+                                  "auth.on(function(ctx, value)\n"
+                                  "  value.metadata = value.metadata or {}\n"
+                                  "  value.metadata.owner = ctx.user.identity\n"
+                                  "  return { owner = ctx.user.identity }\n"
+                                  "end)\n"
+                                  "auth.on.threads.read(function(ctx, value)\n"
+                                  "  return { owner = ctx.user.identity }\n"
+                                  "end)\n";
 
 /* 253 bytes. */
 static const char body_text[] =
@@ -55,7 +54,9 @@ typedef struct bench_t {
 static void measure(bench_t *b, const char *name, const char *method,
                     const char *path, const char *body, int is_fresh)
 {
-    aa_policy_input_t input = {.method = method, .path = path, .body = body,
+    aa_policy_input_t input = {.method = method,
+                               .path = path,
+                               .body = body,
                                .body_len = body ? strlen(body) : 0,
                                .now = apr_time_now()};
     aa_policy_user_t user = {1, b->user};
@@ -89,8 +90,8 @@ static json_t *make_user(void)
     return json_pack("{s:s,s:[s,s,s],s:s,s:b,s:s,s:s,s:{s:s}}", "identity",
                      "alice", "permissions", "threads:read", "threads:create",
                      "runs", "display_name", "Alice", "is_authenticated", 1,
-                     "email", "alice@example.com", "team", "blue", "org",
-                     "id", "acme");
+                     "email", "alice@example.com", "team", "blue", "org", "id",
+                     "acme");
 }
 
 static const struct {
@@ -107,8 +108,7 @@ int main(int argc, char **argv)
 {
     char file[] = "/tmp/policy_bench-XXXXXX";
     int fd = mkstemp(file);
-    aa_policy_conf_t conf = {.file = file,
-                             .interval = apr_time_from_msec(250)};
+    aa_policy_conf_t conf = {.file = file, .interval = apr_time_from_msec(250)};
     const char *why = NULL;
     FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
     bench_t b;

@@ -21,8 +21,7 @@ static const struct {
      "deny UNMATCHED"},
     {"resource by name", "auth.on('threads', F)", "GET /threads/a",
      "filter {\"k\":1}"},
-    {"exact", "auth.on.threads.read(F)", "GET /threads/a",
-     "filter {\"k\":1}"},
+    {"exact", "auth.on.threads.read(F)", "GET /threads/a", "filter {\"k\":1}"},
     {"exact misses", "auth.on.threads.read(F)", "DELETE /threads/a",
      "deny UNMATCHED"},
     {"exact by name", "auth.on('threads:read', F)", "GET /threads/a",
@@ -31,22 +30,24 @@ static const struct {
      "filter {\"k\":1}"},
     {"action of any misses", "auth.on('*:read', F)", "DELETE /assistants/a",
      "deny UNMATCHED"},
-    {"list", "auth.on({'threads', 'assistants:read'}, F)",
-     "GET /assistants/a", "filter {\"k\":1}"},
+    {"list", "auth.on({'threads', 'assistants:read'}, F)", "GET /assistants/a",
+     "filter {\"k\":1}"},
     {"list 2", "auth.on({'threads', 'assistants:read'}, F)",
      "DELETE /threads/a", "filter {\"k\":1}"},
     {"list misses", "auth.on({'threads', 'assistants:read'}, F)",
      "DELETE /assistants/a", "deny UNMATCHED"},
-    {"cross", "auth.on{resources={'threads','assistants'}, "
-              "actions={'read','delete'}}(F)",
+    {"cross",
+     "auth.on{resources={'threads','assistants'}, "
+     "actions={'read','delete'}}(F)",
      "DELETE /assistants/a", "filter {\"k\":1}"},
-    {"cross misses", "auth.on{resources={'threads','assistants'}, "
-                     "actions={'read','delete'}}(F)",
+    {"cross misses",
+     "auth.on{resources={'threads','assistants'}, "
+     "actions={'read','delete'}}(F)",
      "POST /assistants/search", "deny UNMATCHED"},
     {"resources alone", "auth.on{resources={'threads'}}(F)",
      "DELETE /threads/a", "filter {\"k\":1}"},
-    {"actions alone", "auth.on{actions={'delete'}}(F)",
-     "DELETE /assistants/a", "filter {\"k\":1}"},
+    {"actions alone", "auth.on{actions={'delete'}}(F)", "DELETE /assistants/a",
+     "filter {\"k\":1}"},
     {"word instead of list", "auth.on{actions='delete'}(F)",
      "DELETE /assistants/a", "filter {\"k\":1}"},
     {"actions of a resource", "auth.on.threads{actions={'delete'}}(F)",
@@ -63,9 +64,9 @@ static void registration(void **state)
     world_t *w = *state;
 
     for (size_t i = 0; i < sizeof(spelled) / sizeof(*spelled); i++) {
-        const char *text = apr_pstrcat(
-            w->p, ON "local function F() return {k = 1} end\n",
-            spelled[i].policy, NULL);
+        const char *text =
+            apr_pstrcat(w->p, ON "local function F() return {k = 1} end\n",
+                        spelled[i].policy, NULL);
         aa_policy_verdict_t v = world_try(w, text, spelled[i].request, "{}");
 
         print_message("%s\n", spelled[i].name);
@@ -83,19 +84,20 @@ static const struct {
     {"unknown action of any", "auth.on('*:creat', F)", "'create'"},
     {"action of another resource", "auth.on.threads.put(F)",
      "no action of 'threads'"},
-    {"twice", "auth.on.threads(F)\nauth.on('threads', F)", "p.lua:3: "
-                                                          "'threads' has a "
-                                                          "handler already"},
+    {"twice", "auth.on.threads(F)\nauth.on('threads', F)",
+     "p.lua:3: "
+     "'threads' has a "
+     "handler already"},
     {"everything twice", "auth.on(F)\nauth.on('*', F)", "'*' has a handler"},
-    {"twice in a cross", "auth.on.threads.read(F)\n"
-                         "auth.on{resources={'threads'},actions={'read'}}(F)",
+    {"twice in a cross",
+     "auth.on.threads.read(F)\n"
+     "auth.on{resources={'threads'},actions={'read'}}(F)",
      "'threads:read' has a handler already"},
     {"authenticate twice", "auth.authenticate(F)\nauth.authenticate(F)",
      "p.lua:3: auth.authenticate was called before"},
     {"no function", "auth.on(1)", "needs a function, got number"},
     {"no function for a name", "auth.on('threads')", "needs a function"},
-    {"no function for an action", "auth.on.threads.read{}",
-     "needs a function"},
+    {"no function for an action", "auth.on.threads.read{}", "needs a function"},
     {"decorator left alone", "auth.on{actions={'read'}}",
      "p.lua:2: auth.on{...} was never given its handler"},
     {"unknown word", "auth.on{ressources={'threads'}}(F)", "'ressources'"},
@@ -117,8 +119,8 @@ static void load_errors(void **state)
     world_t *w = *state;
 
     for (size_t i = 0; i < sizeof(broken) / sizeof(*broken); i++) {
-        const char *text = apr_pstrcat(
-            w->p, ON "local function F() end ", broken[i].policy, NULL);
+        const char *text = apr_pstrcat(w->p, ON "local function F() end ",
+                                       broken[i].policy, NULL);
         const char *file = world_file(w, "p.lua", text), *why = NULL;
         aa_policy_conf_t conf = {.file = file, .routes = w->routes};
         aa_policy_t *policy;
@@ -138,8 +140,8 @@ static void no_file(void **state)
     aa_policy_t *policy;
     const char *why = NULL;
 
-    assert_true(APR_STATUS_IS_ENOENT(
-        aa_policy_open(&policy, &why, &conf, w->p)));
+    assert_true(
+        APR_STATUS_IS_ENOENT(aa_policy_open(&policy, &why, &conf, w->p)));
     assert_contains(why, "/nowhere/p.lua");
     conf.file = w->dir;
     assert_int_equal(aa_policy_open(&policy, &why, &conf, w->p), APR_EINVAL);
@@ -167,9 +169,8 @@ static void order(void **state)
 
         print_message("%s\n", rows[i].request);
         assert_int_equal(v.effect, AA_POLICY_FILTER);
-        assert_string_equal(
-            json_string_value(json_object_get(v.filter, "hit")),
-            rows[i].first);
+        assert_string_equal(json_string_value(json_object_get(v.filter, "hit")),
+                            rows[i].first);
         assert_string_equal(v.policy_id, v.policy_id);
         assert_int_equal(strlen(v.policy_id), 16);
     }
@@ -224,32 +225,34 @@ static const struct {
     {"NUL in a key", "return {['a\\0b'] = 'x'}", "deny RESULT"},
     {"boolean key", "return {[true] = 'x'}", "deny RESULT"},
     {"itself", "local t = {} t.t = t return t", "deny RESULT"},
-    {"a billion", "local t = {1} for i = 1, 40 do t = {a = t, b = t} end "
-                  "return t",
+    {"a billion",
+     "local t = {1} for i = 1, 40 do t = {a = t, b = t} end "
+     "return t",
      "deny RESULT"},
-    {"an exception as a value",
-     "return auth.HTTPException{status_code = 404}", "deny RESULT"},
+    {"an exception as a value", "return auth.HTTPException{status_code = 404}",
+     "deny RESULT"},
     {"error", "error('text')", "deny LUA"},
     {"error of a table", "error({})", "deny LUA"},
     {"error of nil", "error()", "deny LUA"},
     {"nil index", "return ctx.user.identity.x.y", "deny LUA"},
     {"assert", "assert(false, 'Not authorized')", "deny ASSERT Not authorized"},
     {"assert nil", "assert(nil)", "deny ASSERT assertion failed!"},
-    {"assert in a helper",
-     "local function f() assert(1 == 2, 'deep') end f()", "deny ASSERT deep"},
+    {"assert in a helper", "local function f() assert(1 == 2, 'deep') end f()",
+     "deny ASSERT deep"},
     {"assert of a table", "assert(false, {})", "deny ASSERT assertion failed"},
     {"assert that holds", "assert(true, 'x') return true", "allow"},
     {"assert caught", "pcall(assert, false, 'x') return true", "allow"},
-    {"assert caught, then an error",
-     "pcall(assert, false, 'x') error('other')", "deny LUA"},
+    {"assert caught, then an error", "pcall(assert, false, 'x') error('other')",
+     "deny LUA"},
     {"assert with the place stripped",
      "assert(pcall(function() error('inner') end))", "deny ASSERT inner"},
     {"assert cleaned", "assert(false, 'a\\nb\\0c')", "deny ASSERT a b"},
     {"assert raises an exception",
      "assert(false, auth.HTTPException{status_code = 404})",
      "deny EXCEPTION 404 Not Found"},
-    {"exception", "error(auth.HTTPException{status_code = 402, "
-                  "detail = 'quota used up'})",
+    {"exception",
+     "error(auth.HTTPException{status_code = 402, "
+     "detail = 'quota used up'})",
      "deny EXCEPTION 402 quota used up"},
     {"exception by default", "error(auth.HTTPException{})",
      "deny EXCEPTION 401 Unauthorized"},
@@ -261,30 +264,32 @@ static const struct {
      "deny LUA"},
     {"exception 403.5", "error(auth.HTTPException{status_code = 403.5})",
      "deny LUA"},
-    {"exception, wrong member",
-     "error(auth.HTTPException{status = 404})", "deny LUA"},
+    {"exception, wrong member", "error(auth.HTTPException{status = 404})",
+     "deny LUA"},
     {"exception, wrong detail", "error(auth.HTTPException{detail = 5})",
      "deny LUA"},
-    {"exception changed", "local e = auth.HTTPException{} "
-                          "e.status_code = 200 error(e)",
+    {"exception changed",
+     "local e = auth.HTTPException{} "
+     "e.status_code = 200 error(e)",
      "deny RESULT"},
     {"CR LF in the detail", "error(auth.HTTPException{detail = 'a\\r\\nb'})",
      "deny RESULT"},
     {"detail not UTF-8", "error(auth.HTTPException{detail = '\\xff'})",
      "deny RESULT"},
-    {"long detail",
-     "error(auth.HTTPException{detail = string.rep('x', 1025)})",
+    {"long detail", "error(auth.HTTPException{detail = string.rep('x', 1025)})",
      "deny RESULT"},
-    {"longest detail", "error(auth.HTTPException{status_code = 400, "
-                       "detail = string.rep('x', 1024):sub(1024)})",
+    {"longest detail",
+     "error(auth.HTTPException{status_code = 400, "
+     "detail = string.rep('x', 1024):sub(1024)})",
      "deny EXCEPTION 400 x"},
-    {"CR LF in a header", "error(auth.HTTPException{headers = "
-                          "{['X-A'] = 'a\\r\\nSet-Cookie: b'}})",
+    {"CR LF in a header",
+     "error(auth.HTTPException{headers = "
+     "{['X-A'] = 'a\\r\\nSet-Cookie: b'}})",
      "deny RESULT"},
     {"NUL in a header",
      "error(auth.HTTPException{headers = {['X-A'] = 'a\\0'}})", "deny RESULT"},
-    {"bad header name",
-     "error(auth.HTTPException{headers = {['X A'] = 'a'}})", "deny RESULT"},
+    {"bad header name", "error(auth.HTTPException{headers = {['X A'] = 'a'}})",
+     "deny RESULT"},
     {"framing header",
      "error(auth.HTTPException{headers = {['content-length'] = '0'}})",
      "deny RESULT"},
@@ -293,11 +298,13 @@ static const struct {
      "deny RESULT"},
     {"header list", "error(auth.HTTPException{headers = {'a'}})",
      "deny RESULT"},
-    {"too many headers", "local h = {} for i = 1, 17 do h['X-' .. i] = 'a' end"
-                         " error(auth.HTTPException{headers = h})",
+    {"too many headers",
+     "local h = {} for i = 1, 17 do h['X-' .. i] = 'a' end"
+     " error(auth.HTTPException{headers = h})",
      "deny RESULT"},
-    {"long header", "error(auth.HTTPException{headers = "
-                    "{a = string.rep('x', 1025)}})",
+    {"long header",
+     "error(auth.HTTPException{headers = "
+     "{a = string.rep('x', 1025)}})",
      "deny RESULT"},
 };
 
@@ -306,10 +313,8 @@ static void returned(void **state)
     world_t *w = *state;
 
     for (size_t i = 0; i < sizeof(returns) / sizeof(*returns); i++) {
-        const char *text =
-            apr_pstrcat(w->p, ALL, returns[i].body, END, NULL);
-        aa_policy_verdict_t v =
-            world_try(w, text, "GET /threads/a", NULL);
+        const char *text = apr_pstrcat(w->p, ALL, returns[i].body, END, NULL);
+        aa_policy_verdict_t v = world_try(w, text, "GET /threads/a", NULL);
 
         print_message("%s\n", returns[i].name);
         assert_string_equal(world_say(w, &v), returns[i].verdict);
@@ -329,16 +334,19 @@ static void reasons(void **state)
     world_t *w = *state;
     aa_policy_verdict_t v;
 
-    v = world_try(w, ON "auth.on.threads.read(function()\n"
-                        "  error('bad\\nluck')\nend)",
+    v = world_try(w,
+                  ON "auth.on.threads.read(function()\n"
+                     "  error('bad\\nluck')\nend)",
                   "GET /threads/a", NULL);
     assert_contains(v.reason, ".lua:3: bad luck; handler threads:read");
-    v = world_try(w, ON "auth.on.threads(function()\n\n"
-                        "  assert(false, 'no')\nend)",
+    v = world_try(w,
+                  ON "auth.on.threads(function()\n\n"
+                     "  assert(false, 'no')\nend)",
                   "GET /threads/a", NULL);
     assert_contains(v.reason, ".lua:4: no; handler threads");
-    v = world_try(w, ALL "error(auth.HTTPException{headers = {a = 'b', "
-                         "['Retry-After'] = 5}})" END,
+    v = world_try(w,
+                  ALL "error(auth.HTTPException{headers = {a = 'b', "
+                      "['Retry-After'] = 5}})" END,
                   "GET /threads/a", NULL);
     assert_string_equal(apr_table_get(v.headers, "Retry-After"), "5");
     assert_string_equal(apr_table_get(v.headers, "A"), "b");

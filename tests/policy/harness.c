@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A policy from a string, a request from a line: what the policy tests share. */
+/* A policy from a string, a request from a line: what the policy tests share.
+ */
 #include "harness.h"
 
 #include <pthread.h>
@@ -42,9 +43,8 @@ int world_setup(void **state)
     apr_initialize();
     apr_pool_create(&w->p, NULL);
     strcpy(w->dir, "/tmp/agentpolicy-XXXXXX");
-    if (!mkdtemp(w->dir) ||
-        aa_routes_open(&w->routes, &why, "langgraph", NULL, "", w->p) !=
-            APR_SUCCESS) {
+    if (!mkdtemp(w->dir) || aa_routes_open(&w->routes, &why, "langgraph", NULL,
+                                           "", w->p) != APR_SUCCESS) {
         fprintf(stderr, "world: %s\n", why ? why : "no directory");
         return -1;
     }
@@ -91,10 +91,14 @@ void world_replace(const char *file, const char *text)
 
 static aa_policy_conf_t conf_of(world_t *w, const char *file)
 {
-    return (aa_policy_conf_t){.file = file, .routes = w->routes,
+    return (aa_policy_conf_t){.file = file,
+                              .routes = w->routes,
                               .interval = apr_time_from_sec(3600),
-                              .budget = w->budget, .memory = w->memory,
-                              .log = on_log, .baton = w, .sha256 = sum};
+                              .budget = w->budget,
+                              .memory = w->memory,
+                              .log = on_log,
+                              .baton = w,
+                              .sha256 = sum};
 }
 
 static const char *file_of(world_t *w, const char *text)
@@ -137,8 +141,10 @@ aa_policy_verdict_t world_ask_row(world_t *w, aa_policy_t *policy,
                                   const aa_route_match_t *match,
                                   const char *body)
 {
-    aa_policy_input_t input = {.method = "POST", .path = "/test",
-                               .query = w->query, .body = body,
+    aa_policy_input_t input = {.method = "POST",
+                               .path = "/test",
+                               .query = w->query,
+                               .body = body,
                                .body_len = body ? strlen(body) : 0,
                                .now = apr_time_from_sec(1700000000),
                                .allow_unmatched = w->allow_unmatched};
@@ -192,8 +198,8 @@ const char *world_json(world_t *w, const json_t *json)
 const char *world_say(world_t *w, const aa_policy_verdict_t *v)
 {
     static const char *const causes[] = {
-        "NONE", "FALSE", "EXCEPTION", "ASSERT", "UNMATCHED", "ANONYMOUS",
-        "LUA", "BUDGET", "RESULT", "QUERY", "BODY", "OURS"};
+        "NONE", "FALSE",  "EXCEPTION", "ASSERT", "UNMATCHED", "ANONYMOUS",
+        "LUA",  "BUDGET", "RESULT",    "QUERY",  "BODY",      "OURS"};
 
     if (v->effect == AA_POLICY_ALLOW)
         return "allow";
@@ -202,6 +208,6 @@ const char *world_say(world_t *w, const aa_policy_verdict_t *v)
     if (v->status)
         return apr_psprintf(w->p, "deny %s %d %s", causes[v->cause], v->status,
                             v->detail);
-    return apr_pstrcat(w->p, "deny ", causes[v->cause],
-                       v->detail ? " " : "", v->detail, NULL);
+    return apr_pstrcat(w->p, "deny ", causes[v->cause], v->detail ? " " : "",
+                       v->detail, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A policy from a string, a request from a line: what the policy tests share. */
+/* A policy from a string, a request from a line: what the policy tests share.
+ */
 #ifndef HARNESS_H
 #define HARNESS_H
 
@@ -26,7 +27,7 @@ typedef struct world_t {
     char log[65536]; /* lines of the policy, "E " or "I " in front */
     int nlog;
     int nfiles;
-    const char *user;          /* JSON of the user; NULL: alice */
+    const char *user; /* JSON of the user; NULL: alice */
     apr_uint64_t serial;
     int budget;
     apr_size_t memory;

@@ -109,10 +109,10 @@ static const struct {
     {"move", "table.move({}, 1, 1 << 50, 2)", "deny LUA"},
     {"move wraps", "table.move({}, math.mininteger, math.maxinteger, 1)",
      "deny LUA"},
-    {"move at the end", "table.move({1}, 1, 9, math.maxinteger)",
-     "deny LUA"},
-    {"concat", "table.concat(setmetatable({}, {__index = function() return '' "
-               "end}), '', 1, 1 << 50)",
+    {"move at the end", "table.move({1}, 1, 9, math.maxinteger)", "deny LUA"},
+    {"concat",
+     "table.concat(setmetatable({}, {__index = function() return '' "
+     "end}), '', 1, 1 << 50)",
      "deny LUA"},
     {"unpack", "table.unpack({}, 1, 1 << 30)", "deny LUA"},
     {"unpack wraps", "table.unpack({}, math.mininteger, math.maxinteger)",
@@ -129,8 +129,9 @@ static const struct {
      "local t = {} for i = 1, 60000 do t[i] = i end while true do "
      "table.insert(t, 1, 0) table.remove(t, 1) end",
      "deny BUDGET"},
-    {"sort", "local t = {} for i = 1, 60000 do t[i] = -i end while true do "
-             "table.sort(t) t[1] = 5 end",
+    {"sort",
+     "local t = {} for i = 1, 60000 do t[i] = -i end while true do "
+     "table.sort(t) t[1] = 5 end",
      "deny BUDGET"},
     {"bad comparator",
      "local t = {} for i = 1, 99 do t[i] = i end table.sort(t, function() "
@@ -146,17 +147,20 @@ static const struct {
     {"many widths of pack",
      "while true do string.pack(('c65536'):rep(60000), 'x') end",
      "deny BUDGET"},
-    {"glob", "local s, g = ('a'):rep(65536), ('*a'):rep(500) .. 'b' while true "
-             "do s:glob(g) end",
+    {"glob",
+     "local s, g = ('a'):rep(65536), ('*a'):rep(500) .. 'b' while true "
+     "do s:glob(g) end",
      "deny BUDGET"},
     {"long pattern", "return ('a'):glob(('*'):rep(1025))", "deny LUA"},
-    {"contains", "local s = ('a'):rep(65536):rep(30) local p = "
-                 "('a'):rep(65536) .. 'b' while true do s:contains(p) end",
+    {"contains",
+     "local s = ('a'):rep(65536):rep(30) local p = "
+     "('a'):rep(65536) .. 'b' while true do s:contains(p) end",
      "deny BUDGET"},
     {"split", "local s = (':'):rep(65536) while true do s:split(':') end",
      "deny LUA"},
-    {"split in range", "local s = (':'):rep(65000) while true do s:split(':') "
-                       "end",
+    {"split in range",
+     "local s = (':'):rep(65000) while true do s:split(':') "
+     "end",
      "deny BUDGET"},
     {"compare long strings",
      "local s = ('x'):rep(65536):rep(20) local a, b = s .. 'a', s .. 'a' while "
@@ -165,31 +169,33 @@ static const struct {
     {"concatenate long strings",
      "local s = ('x'):rep(65536):rep(20) while true do local t = s .. 'a' end",
      "deny BUDGET"},
-    {"tonumber", "local s = ('1'):rep(65536):rep(20) while true do tonumber(s) "
-                 "end",
+    {"tonumber",
+     "local s = ('1'):rep(65536):rep(20) while true do tonumber(s) "
+     "end",
      "deny BUDGET"},
     {"upper", "local s = ('x'):rep(65536):rep(20) while true do s:upper() end",
      "deny BUDGET"},
-    {"utf8.len", "local s = ('x'):rep(65536):rep(20) while true do utf8.len(s) "
-                 "end",
+    {"utf8.len",
+     "local s = ('x'):rep(65536):rep(20) while true do utf8.len(s) "
+     "end",
      "deny BUDGET"},
     {"next on an emptied table",
      "local t = {} for i = 1, 100000 do t[i .. ''] = i end for i = 1, 100000 do"
      " t[i .. ''] = nil end while true do next(t) end",
      "deny BUDGET"},
     {"log", "while true do auth.log('x') end", "deny BUDGET"},
-    {"memory by strings", "local t = {} while true do t[#t + 1] = ('x'):rep("
-                          "1000) .. #t end",
+    {"memory by strings",
+     "local t = {} while true do t[#t + 1] = ('x'):rep("
+     "1000) .. #t end",
      "deny BUDGET"},
-    {"memory by tables",
-     "local t = {} while true do t = {t} end", "deny BUDGET"},
+    {"memory by tables", "local t = {} while true do t = {t} end",
+     "deny BUDGET"},
     {"memory, swallowed",
      "local t = {} while true do pcall(function() while true do t[#t + 1] = "
      "('x'):rep(60000) .. #t end end) end",
      "deny BUDGET"},
     {"memory by one string",
-     "local s = ('x'):rep(65536) while true do s = s .. s end",
-     "deny BUDGET"},
+     "local s = ('x'):rep(65536) while true do s = s .. s end", "deny BUDGET"},
     {"many alive, collected again and again",
      "local t = {} for i = 1, 60000 do t[i] = {} end while true do local s = "
      "('x'):rep(65536):rep(20) end",
@@ -207,8 +213,9 @@ static const struct {
     {"deep value in a filter",
      "local t = {'x'} for i = 1, 600 do t = {a = t} end return t",
      "deny RESULT"},
-    {"deep value", "local t = {} for i = 1, 600 do t = {a = t} end "
-                   "value.metadata = t",
+    {"deep value",
+     "local t = {} for i = 1, 600 do t = {a = t} end "
+     "value.metadata = t",
      "deny RESULT"},
     {"huge index", "value.metadata = auth.array{} value.metadata[1 << 40] = 1",
      "deny RESULT"},
@@ -229,12 +236,35 @@ static const struct {
 };
 
 /* Names that must not be there. */
-static const char *const absent[] = {
-    "io", "os", "package", "debug", "load", "loadstring", "loadfile", "dofile",
-    "collectgarbage", "coroutine", "rawget", "rawset", "rawlen", "rawequal",
-    "getmetatable", "print", "warn", "string.dump", "string.find",
-    "string.match", "string.gmatch", "string.gsub", "('').find", "('').gsub",
-    "('').dump", "math.randomseed", "module", "unpack", "setfenv"};
+static const char *const absent[] = {"io",
+                                     "os",
+                                     "package",
+                                     "debug",
+                                     "load",
+                                     "loadstring",
+                                     "loadfile",
+                                     "dofile",
+                                     "collectgarbage",
+                                     "coroutine",
+                                     "rawget",
+                                     "rawset",
+                                     "rawlen",
+                                     "rawequal",
+                                     "getmetatable",
+                                     "print",
+                                     "warn",
+                                     "string.dump",
+                                     "string.find",
+                                     "string.match",
+                                     "string.gmatch",
+                                     "string.gsub",
+                                     "('').find",
+                                     "('').gsub",
+                                     "('').dump",
+                                     "math.randomseed",
+                                     "module",
+                                     "unpack",
+                                     "setfenv"};
 
 static void bounded(void **state)
 {
@@ -280,10 +310,10 @@ static void not_there(void **state)
     world_t *w = *state;
 
     for (size_t i = 0; i < sizeof(absent) / sizeof(*absent); i++) {
-        aa_policy_verdict_t v =
-            world_try(w, apr_pstrcat(w->p, ALL "return (", absent[i],
-                                     ") == nil" END, NULL),
-                      "GET /threads/a", NULL);
+        aa_policy_verdict_t v = world_try(
+            w,
+            apr_pstrcat(w->p, ALL "return (", absent[i], ") == nil" END, NULL),
+            "GET /threads/a", NULL);
 
         print_message("%s\n", absent[i]);
         assert_string_equal(world_say(w, &v), "allow");
@@ -363,9 +393,10 @@ static void inert_names(void **state)
 {
     world_t *w = *state;
     aa_policy_verdict_t v = world_try(
-        w, ALL "return value.metadata.nothing == nil and "
-               "value.metadata.__index.nothing == 1 and #value.metadata == 0 "
-               "and not pcall(function() return value.metadata() end)" END,
+        w,
+        ALL "return value.metadata.nothing == nil and "
+            "value.metadata.__index.nothing == 1 and #value.metadata == 0 "
+            "and not pcall(function() return value.metadata() end)" END,
         "POST /threads",
         "{\"metadata\":{\"__index\":{\"nothing\":1},\"__gc\":\"x\","
         "\"__len\":5,\"__call\":\"y\",\"__metatable\":1}}");
@@ -404,8 +435,8 @@ static void limits_do_not_leak(void **state)
                                    : "POST /threads",
                       NULL);
         assert_int_equal(v.effect, AA_POLICY_DENY);
-        assert_int_equal(v.cause, i % 3 == 2 ? AA_CAUSE_EXCEPTION
-                                             : AA_CAUSE_BUDGET);
+        assert_int_equal(v.cause,
+                         i % 3 == 2 ? AA_CAUSE_EXCEPTION : AA_CAUSE_BUDGET);
         apr_pool_clear(p);
         if (i == 200) /* after the same request as the last one */
             begin = mallinfo2().uordblks;
@@ -420,8 +451,7 @@ static void limits_do_not_leak(void **state)
 static void deep_values(void **state)
 {
     world_t *w = *state;
-    aa_policy_t *policy =
-        world_policy(w, ALL "value.metadata.owner = 'a'" END);
+    aa_policy_t *policy = world_policy(w, ALL "value.metadata.owner = 'a'" END);
 
     for (int depth = 510; depth <= 511; depth++) {
         char *body = apr_pcalloc(w->p, 8192);
@@ -473,11 +503,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define WORLD(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
-        WORLD(bounded),       WORLD(next_is_served),
-        WORLD(not_there),     WORLD(bytecode),
-        WORLD(nothing_leaks), WORLD(inert_names),
-        WORLD(deep_values),   WORLD(huge_values),
-        WORLD(limits_do_not_leak),
+        WORLD(bounded),     WORLD(next_is_served), WORLD(not_there),
+        WORLD(bytecode),    WORLD(nothing_leaks),  WORLD(inert_names),
+        WORLD(deep_values), WORLD(huge_values),    WORLD(limits_do_not_leak),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -192,6 +192,8 @@ static void cache_keeps_the_busy(void **state)
 
 enum { THREADS = 4, ROUNDS = 20000, KEYS = 300 };
 
+static unsigned char keys[KEYS][AA_SHA256_LEN];
+
 typedef struct player_t {
     aa_authn_cache_t *cache;
     aa_epoch_t *epoch;
@@ -204,13 +206,12 @@ static void *play(void *data)
     player_t *player = data;
 
     for (int i = 0; i < ROUNDS; i++) {
-        unsigned char key[AA_SHA256_LEN];
         unsigned number = (unsigned)rand_r(&player->seed) % KEYS;
+        const unsigned char *key = keys[number];
         char name[16];
         aa_principal_t *found;
 
         snprintf(name, sizeof(name), "u%u", number);
-        key_make(key, number);
         found = aa_authn_cache_get(player->cache, key, T0);
         if (found) {
             player->hits++;
@@ -240,6 +241,8 @@ static void cache_serves_threads(void **state)
     assert_int_equal(aa_authn_cache_create(&cache, stage->accounts.epoch, 256,
                                            1 << 24, stage->pool),
                      APR_SUCCESS);
+    for (unsigned number = 0; number < KEYS; number++)
+        key_make(keys[number], number);
     for (int i = 0; i < THREADS; i++) {
         players[i] =
             (player_t){cache, stage->accounts.epoch, (unsigned)i + 1, 0, 0};

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <cmocka.h>
 #include <openssl/pem.h>
@@ -299,6 +300,39 @@ static void signatures(void **state)
     aa_jwks_unref(jwks);
 }
 
+#define THREADS 4
+
+static void *sign_often(void *signer)
+{
+    apr_pool_t *mine;
+    apr_status_t rv = apr_pool_create_unmanaged_ex(&mine, NULL, NULL);
+
+    for (int i = 0; i < 200 && rv == APR_SUCCESS; i++) {
+        const char *compact;
+
+        rv = aa_signer_sign(&compact, signer, "x", "{}", mine);
+    }
+    apr_pool_destroy(mine);
+    return rv == APR_SUCCESS ? NULL : signer;
+}
+
+/* One key signs in all threads at once. */
+static void signer_is_shared(void **state)
+{
+    const aa_signer_t *signer = aa_signing_current(open_at(NOW));
+    pthread_t thread[THREADS];
+    void *failed;
+
+    (void)state;
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(
+            pthread_create(&thread[i], NULL, sign_often, (void *)signer), 0);
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(thread[i], &failed), 0);
+        assert_null(failed);
+    }
+}
+
 /* ------------------------------------------------------------- assertion */
 
 static aa_assertion_t sample(void)
@@ -524,6 +558,7 @@ int main(void)
     ONE(no_directory);
     ONE(thumbprint);
     ONE(signatures);
+    ONE(signer_is_shared);
     ONE(assertion_claims);
     ONE(assertion_least);
     ONE(assertion_size);

@@ -18,7 +18,8 @@ static const struct {
 } rows[] = {
     {"same", "{\"m\":{\"a\":1}}", "m", "{\"a\":1}", "{\"m\":{\"a\":1}}"},
     {"number keeps its spelling", "{\"m\":{\"a\":1.10,\"b\":1e2}}", "m",
-     "{\"a\":1.1,\"b\":100.0,\"c\":1}", "{\"m\":{\"a\":1.10,\"b\":1e2,\"c\":1}}"},
+     "{\"a\":1.1,\"b\":100.0,\"c\":1}",
+     "{\"m\":{\"a\":1.10,\"b\":1e2,\"c\":1}}"},
     {"integer for real", "{\"m\":{\"a\":1e2}}", "m", "{\"a\":100}",
      "{\"m\":{\"a\":1e2}}"},
     {"zero fraction", "{\"m\":{\"a\":1.0}}", "m", "{\"a\":1.0,\"b\":2}",
@@ -32,8 +33,7 @@ static const struct {
      "{\"a\":\"\xc3\xa4\",\"b\":2}", "{\"m\":{\"a\":\"\\u00e4\",\"b\":2}}"},
     {"escaped key kept", "{\"m\":{\"\\u0061\":1.10}}", "m",
      "{\"a\":1.1,\"b\":2}", "{\"m\":{\"\\u0061\":1.10,\"b\":2}}"},
-    {"escaped member found", "{\"\\u006d\":1.10}", "m", "2",
-     "{\"\\u006d\":2}"},
+    {"escaped member found", "{\"\\u006d\":1.10}", "m", "2", "{\"\\u006d\":2}"},
     {"escaped quote in key", "{\"a\\\"}\":1,\"m\":1}", "m", "2",
      "{\"a\\\"}\":1,\"m\":2}"},
     {"null kept", "{\"m\":{\"a\":null}}", "m", "{\"b\":2}",
@@ -45,16 +45,17 @@ static const struct {
     {"null written", "{\"m\":{\"a\":1}}", "m", "{\"a\":null}",
      "{\"m\":{\"a\":null}}"},
     {"member null", "{\"m\":null}", "m", "{\"a\":2}", "{\"m\":{\"a\":2}}"},
-    {"order kept", "{\"m\":{\"z\":1,\"a\":2}}", "m", "{\"a\":2,\"b\":3,\"z\":1}",
-     "{\"m\":{\"z\":1,\"a\":2,\"b\":3}}"},
+    {"order kept", "{\"m\":{\"z\":1,\"a\":2}}", "m",
+     "{\"a\":2,\"b\":3,\"z\":1}", "{\"m\":{\"z\":1,\"a\":2,\"b\":3}}"},
     {"space kept", "{ \"m\" : { \"a\" : 1 , \"b\" : 2 } , \"x\":1 }", "m",
      "{\"a\":5,\"b\":2}", "{ \"m\" : { \"a\" : 5 , \"b\" : 2 } , \"x\":1 }"},
     {"lines kept", "{\n  \"m\": {\n    \"a\": 1.10\n  }\n}\n", "m",
      "{\"a\":1.1,\"o\":\"x\"}",
      "{\n  \"m\": {\n    \"a\": 1.10\n  ,\"o\":\"x\"}\n}\n"},
     {"around it", " {\"m\":1} ", "m", "2", " {\"m\":2} "},
-    {"other members untouched", "{\"x\":[1.10,{\"y\":\"\\/\"}],\"m\":1,\"n\":null}",
-     "m", "2", "{\"x\":[1.10,{\"y\":\"\\/\"}],\"m\":2,\"n\":null}"},
+    {"other members untouched",
+     "{\"x\":[1.10,{\"y\":\"\\/\"}],\"m\":1,\"n\":null}", "m", "2",
+     "{\"x\":[1.10,{\"y\":\"\\/\"}],\"m\":2,\"n\":null}"},
     {"cut first", "{\"m\":1,\"x\":2}", "m", NULL, "{\"x\":2}"},
     {"cut last", "{\"x\":2,\"m\":1}", "m", NULL, "{\"x\":2}"},
     {"cut middle", "{\"x\":2, \"m\":1, \"y\":3}", "m", NULL,
@@ -64,13 +65,15 @@ static const struct {
     {"cut inside", "{\"m\":{\"a\":1,\"b\":1.10}}", "m", "{\"b\":1.1}",
      "{\"m\":{\"b\":1.10}}"},
     {"cut all inside", "{\"m\":{\"a\":1,\"b\":2}}", "m", "{}", "{\"m\":{}}"},
-    {"insert", "{\"x\":1}", "m", "{\"o\":\"a\"}", "{\"x\":1,\"m\":{\"o\":\"a\"}}"},
+    {"insert", "{\"x\":1}", "m", "{\"o\":\"a\"}",
+     "{\"x\":1,\"m\":{\"o\":\"a\"}}"},
     {"insert into empty", "{}", "m", "1", "{\"m\":1}"},
     {"insert into spaced", "{ }", "m", "1", "{\"m\":1}"},
     {"insert into nothing", "", "m", "{\"o\":\"a\"}", "{\"m\":{\"o\":\"a\"}}"},
     {"insert in empty member", "{\"m\":{}}", "m", "{\"o\":1}",
      "{\"m\":{\"o\":1}}"},
-    {"object for string", "{\"m\":\"x\"}", "m", "{\"o\":1}", "{\"m\":{\"o\":1}}"},
+    {"object for string", "{\"m\":\"x\"}", "m", "{\"o\":1}",
+     "{\"m\":{\"o\":1}}"},
     {"string for object", "{\"m\":{\"o\":1}}", "m", "\"x\"", "{\"m\":\"x\"}"},
     {"list for object", "{\"m\":{}}", "m", "[]", "{\"m\":[]}"},
     {"true for false", "{\"m\":{\"a\":false}}", "m", "{\"a\":true}",
@@ -117,7 +120,8 @@ static const struct {
      "{\"a\":\"}]\\\"{\",\"m\":2}"},
     {"shortest real", "{\"m\":0}", "m", "0.1", "{\"m\":0.1}"},
     {"whole real", "{\"m\":0}", "m", "5.0", "{\"m\":5.0}"},
-    {"quotes written", "{\"m\":0}", "m", "\"a\\\"\\n\"", "{\"m\":\"a\\\"\\n\"}"},
+    {"quotes written", "{\"m\":0}", "m", "\"a\\\"\\n\"",
+     "{\"m\":\"a\\\"\\n\"}"},
 };
 
 static json_t *parse(const char *text, apr_pool_t *p)
@@ -136,9 +140,8 @@ static void spliced(void **state)
         json_t *is = rows[i].is ? parse(rows[i].is, p) : NULL;
 
         print_message("%s\n", rows[i].name);
-        assert_int_equal(
-            aa_splice_member(&out, text, rows[i].path, was, is, p),
-            APR_SUCCESS);
+        assert_int_equal(aa_splice_member(&out, text, rows[i].path, was, is, p),
+                         APR_SUCCESS);
         assert_string_equal(apr_pstrmemdup(p, out.text, out.len),
                             rows[i].result);
         /* what a strict reader finds there is what was meant */

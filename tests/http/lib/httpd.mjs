@@ -95,6 +95,10 @@ const load = (name, file = join(MODULES, `mod_${name}.so`)) =>
 
 const BASE = ["unixd", "log_config", "watchdog", "authn_core", "authz_core", "authz_user", "env"];
 
+/* Ended from outside, a test takes its httpd along (see #launch). */
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"])
+  process.once(signal, () => process.exit(1));
+
 export class Httpd {
   /** See startHttpd for the options. */
   constructor(root, options) {

@@ -139,6 +139,14 @@ const aa_route_t *aa_routes_named(const aa_routes_t *routes, const char *name);
 
 typedef struct aa_policy_t aa_policy_t; /* one policy file under reload */
 
+/** What a line is about; how loud it is, is the caller's choice. */
+typedef enum aa_policy_log_e {
+    AA_POLICY_LOG_BROKEN, /* the newest file is not in use, and why */
+    AA_POLICY_LOG_RELOAD, /* another file is in use now */
+    AA_POLICY_LOG_SAID,   /* auth.log(...) */
+    AA_POLICY_LOG_DETAIL  /* a change that a handler may not make */
+} aa_policy_log_e;
+
 typedef struct aa_policy_conf_t {
     const char *file;             /* absolute */
     const aa_routes_t *routes;    /* its vocabulary of resources and actions */
@@ -146,7 +154,7 @@ typedef struct aa_policy_conf_t {
     int budget;                   /* Lua instructions; 0: default */
     apr_size_t memory;            /* bytes a state; 0: default */
     /** Receives auth.log(...) and reload news, may be NULL. Thread-safe. */
-    void (*log)(void *baton, int is_error, const char *line);
+    void (*log)(void *baton, aa_policy_log_e about, const char *line);
     void *baton;
     /** SHA-256, given from above since nothing here knows cryptography;
      *  NULL: verdicts carry no policy_id. */

@@ -421,7 +421,7 @@ static void tell_elsewhere(aa_job_t *job)
     if (handler->told)
         return;
     handler->told = 1;
-    conf->log(conf->baton, 0,
+    conf->log(conf->baton, AA_POLICY_LOG_DETAIL,
               apr_pstrcat(job->p, conf->name, ": handler ", handler->label,
                           " changes members of value that ",
                           job->scene->resource, ":", job->scene->action,

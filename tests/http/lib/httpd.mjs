@@ -184,6 +184,7 @@ export class Httpd {
     const args = ["-D", "FOREGROUND", "-f", this.conf];
     if (this.options.single) args.unshift("-X");
     const child = spawn(findBinary(), args, {
+      cwd: this.root, // where a crash would leave its core
       env: this.#env(),
       stdio: ["ignore", "pipe", "pipe"],
       detached: true, // a group of its own, so that stopping reaches just it

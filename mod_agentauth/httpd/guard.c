@@ -114,19 +114,35 @@ static const char *url_path(const char *url)
     return path ? path : "/";
 }
 
+/* 1 when the list has one just like it: a batch decides the same thing for
+ * many elements, and an assertion is small. */
+static int told_already(const json_t *list, const json_t *one)
+{
+    size_t i;
+    json_t *other;
+
+    json_array_foreach(list, i, other)
+        if (json_equal(other, one))
+            return 1;
+    return 0;
+}
+
 static json_t *decisions_json(const aa_policy_verdict_t *verdict)
 {
     static const char *const kind[] = {"none", "all", "filter"};
     json_t *list = json_array();
 
     for (int i = 0; verdict && i < verdict->ndecisions; i++) {
-        const aa_policy_decision_t *one = &verdict->decisions[i];
+        const aa_policy_decision_t *from = &verdict->decisions[i];
+        json_t *one = json_pack("{s:s, s:s, s:s, s:O*, s:O*}", "res",
+                                from->resource, "act", from->action, "kind",
+                                kind[from->effect], "flt", from->filter,
+                                "set", from->set);
 
-        json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:O*, s:O*}", "res",
-                            one->resource, "act", one->action, "kind",
-                            kind[one->effect], "flt", one->filter, "set",
-                            one->set));
+        if (told_already(list, one))
+            json_decref(one);
+        else
+            json_array_append_new(list, one);
     }
     return list;
 }

@@ -114,17 +114,35 @@ static const char *url_path(const char *url)
     return path ? path : "/";
 }
 
-/* 1 when the list has one just like it: a batch decides the same thing for
- * many elements, and an assertion is small. */
-static int told_already(const json_t *list, const json_t *one)
+static int same_event(const aa_policy_decision_t *a,
+                      const aa_policy_decision_t *b)
 {
-    size_t i;
-    json_t *other;
+    return !strcmp(a->resource, b->resource) && !strcmp(a->action, b->action);
+}
 
-    json_array_foreach(list, i, other)
-        if (json_equal(other, one))
-            return 1;
-    return 0;
+static int same_json(const json_t *a, const json_t *b)
+{
+    return a == b || (a && b && json_equal(a, b));
+}
+
+/* 1 when every decision on this event is the same and this is not the first:
+ * a batch decides one thing for many elements, and an assertion is small. */
+static int told_already(const aa_policy_verdict_t *verdict, int which)
+{
+    const aa_policy_decision_t *all = verdict->decisions, *one = &all[which];
+    int first = which;
+
+    for (int i = 0; i < verdict->ndecisions; i++) {
+        if (!same_event(&all[i], one))
+            continue;
+        if (all[i].effect != one->effect ||
+            !same_json(all[i].filter, one->filter) ||
+            !same_json(all[i].set, one->set))
+            return 0;
+        if (i < first)
+            first = i;
+    }
+    return first < which;
 }
 
 static json_t *decisions_json(const aa_policy_verdict_t *verdict)
@@ -133,16 +151,15 @@ static json_t *decisions_json(const aa_policy_verdict_t *verdict)
     json_t *list = json_array();
 
     for (int i = 0; verdict && i < verdict->ndecisions; i++) {
-        const aa_policy_decision_t *from = &verdict->decisions[i];
-        json_t *one = json_pack("{s:s, s:s, s:s, s:O*, s:O*}", "res",
-                                from->resource, "act", from->action, "kind",
-                                kind[from->effect], "flt", from->filter,
-                                "set", from->set);
+        const aa_policy_decision_t *one = &verdict->decisions[i];
 
-        if (told_already(list, one))
-            json_decref(one);
-        else
-            json_array_append_new(list, one);
+        if (told_already(verdict, i))
+            continue;
+        json_array_append_new(
+            list, json_pack("{s:s, s:s, s:s, s:O*, s:O*}", "res",
+                            one->resource, "act", one->action, "kind",
+                            kind[one->effect], "flt", one->filter, "set",
+                            one->set));
     }
     return list;
 }

@@ -545,7 +545,7 @@ describe("handed on inside", () => {
     });
 
   test("control characters are no identity", async () => {
-    for (const name of ["a\nb", "a\r\nAgentAuth-Filter: true", "a\u0000b", "a\u007f", "", "a\u0085", "x".repeat(256)]) {
+    for (const name of ["a\nb", "a\r\nAgentAuth-Filter: true", "a\u0000b", "a\u007f", "", "a\u0085", "x".repeat(256), "guest", "anonymous"]) {
       const headers = ["Authorization", `Bearer ${issuer.token(name)}`];
       const answer = await httpd.request({ path: "/p/x", headers });
       assert.equal(answer.status, 401, JSON.stringify(name));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Start and children: state directory, keys, issuers, cache, background. */
+#include <string.h>
 #include <unistd.h>
 
 #include "apr_optional.h"
@@ -148,7 +149,16 @@ static aa_keysource_shared_t *shared_slots(int n, apr_pool_t *p)
     return apr_shm_baseaddr_get(shm);
 }
 
-/* What the command line has to know of this configuration. */
+static int realm_listed(const apr_array_header_t *realms, const char *name)
+{
+    for (int i = 0; i < realms->nelts; i++)
+        if (!strcmp(APR_ARRAY_IDX(realms, i, aa_effective_realm_t).name, name))
+            return 1;
+    return 0;
+}
+
+/* What the command line has to know of this configuration: each realm once,
+ * however many virtual hosts share it. */
 static int write_effective(const aa_runtime_t *runtime,
                            const aa_state_t *state, uid_t uid, gid_t gid,
                            server_rec *main, apr_pool_t *p)
@@ -164,7 +174,7 @@ static int write_effective(const aa_runtime_t *runtime,
         const aa_server_conf_t *conf = aa_server_conf(s);
         aa_effective_realm_t *realm;
 
-        if (!conf->configured)
+        if (!conf->configured || realm_listed(realms, conf->authn.realm))
             continue;
         realm = apr_array_push(realms);
         realm->name = conf->authn.realm;

@@ -139,6 +139,14 @@ const aa_route_t *aa_routes_named(const aa_routes_t *routes, const char *name);
 
 typedef struct aa_policy_t aa_policy_t; /* one policy file under reload */
 
+/** What a line is about; how loud it is, is the caller's choice. */
+typedef enum aa_policy_log_e {
+    AA_POLICY_LOG_BROKEN, /* the newest file is not in use, and why */
+    AA_POLICY_LOG_RELOAD, /* another file is in use now */
+    AA_POLICY_LOG_SAID,   /* auth.log(...) */
+    AA_POLICY_LOG_DETAIL  /* a change that a handler may not make */
+} aa_policy_log_e;
+
 typedef struct aa_policy_conf_t {
     const char *file;             /* absolute */
     const aa_routes_t *routes;    /* its vocabulary of resources and actions */
@@ -146,7 +154,7 @@ typedef struct aa_policy_conf_t {
     int budget;                   /* Lua instructions; 0: default */
     apr_size_t memory;            /* bytes a state; 0: default */
     /** Receives auth.log(...) and reload news, may be NULL. Thread-safe. */
-    void (*log)(void *baton, int is_error, const char *line);
+    void (*log)(void *baton, aa_policy_log_e about, const char *line);
     void *baton;
     /** SHA-256, given from above since nothing here knows cryptography;
      *  NULL: verdicts carry no policy_id. */
@@ -213,8 +221,9 @@ typedef struct aa_policy_decision_t {
     aa_policy_effect_e effect;
     json_t *filter;      /* normal form, with AA_POLICY_FILTER; else NULL.
                             Shared with other requests: read-only */
-    json_t *set;         /* object of mutable members as the handler left them,
-                            those that it changed; NULL: none */
+    json_t *set;         /* object of the mutable members that the handler
+                            changed; of a member that is an object only the
+                            keys that changed; NULL: none */
 } aa_policy_decision_t;
 
 /** The outcome for a whole request; all in the pool of the call. */

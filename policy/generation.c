@@ -232,7 +232,8 @@ static aa_generation_t *load(identity_t *is, char **why,
 
 /* ------------------------------------------------------------------ reload */
 
-static void say(const aa_policy_t *policy, int is_error, const char *format,
+static void say(const aa_policy_t *policy, aa_policy_log_e about,
+                const char *format,
                 const char *what)
 {
     char line[WHY_MAX + 64];
@@ -240,7 +241,7 @@ static void say(const aa_policy_t *policy, int is_error, const char *format,
     if (!policy->conf.log)
         return;
     snprintf(line, sizeof(line), format, what);
-    policy->conf.log(policy->conf.baton, is_error, line);
+    policy->conf.log(policy->conf.baton, about, line);
 }
 
 /* Make g the newest; the old one goes with its last user. */
@@ -261,7 +262,7 @@ static void swap_in(aa_policy_t *policy, aa_generation_t *g)
     free(stale);
     if (old)
         free_generation(old);
-    say(policy, 0, "policy %s was reloaded", policy->conf.file);
+    say(policy, AA_POLICY_LOG_RELOAD, "policy %s was reloaded", policy->conf.file);
 }
 
 static void keep_old(aa_policy_t *policy, const identity_t *is, char *why)
@@ -274,7 +275,7 @@ static void keep_old(aa_policy_t *policy, const identity_t *is, char *why)
     policy->refused = *is;
     apr_thread_mutex_unlock(policy->mutex);
     if (copy && (!stale || strcmp(stale, copy)))
-        say(policy, 1, "policy was not reloaded, the old one stays in use: %s",
+        say(policy, AA_POLICY_LOG_BROKEN, "policy was not reloaded, the old one stays in use: %s",
             copy);
     free(stale);
     free(copy);
@@ -291,7 +292,7 @@ static void set_fresh(aa_policy_t *policy, const identity_t *is)
     policy->stale = NULL;
     apr_thread_mutex_unlock(policy->mutex);
     if (stale)
-        say(policy, 0, "policy %s is as before again", policy->conf.file);
+        say(policy, AA_POLICY_LOG_RELOAD, "policy %s is as before again", policy->conf.file);
     free(stale);
 }
 

@@ -4,7 +4,7 @@
 #define AA_MEMO_H
 
 #include <jansson.h>
-#include "apr.h"
+#include "apr_pools.h"
 
 #define AA_MEMO_KEY_MAX 512 /* bytes; what is longer is not kept */
 #define AA_MEMO_SLOTS 64

@@ -327,7 +327,7 @@ static int do_log(lua_State *L)
     text = lua_tolstring(L, -1, &len);
     aa_text_clean(line, sizeof(line), text, len);
     if (conf->log)
-        conf->log(conf->baton, 0, line);
+        conf->log(conf->baton, AA_POLICY_LOG_SAID, line);
     return 0;
 }
 

@@ -24,7 +24,7 @@ typedef struct aa_vm_conf_t {
     const aa_routes_t *routes; /* vocabulary; NULL: every word is known */
     int budget;                /* instructions of a handler */
     apr_size_t memory;         /* bytes of the state */
-    void (*log)(void *baton, int is_error, const char *line);
+    void (*log)(void *baton, aa_policy_log_e about, const char *line);
     void *baton;
 } aa_vm_conf_t;
 

@@ -20,7 +20,7 @@ void aa_state_paths(aa_state_t *state, const char *dir, apr_pool_t *p)
     state->jwks = apr_pstrcat(p, dir, "/jwks", NULL);
     state->epoch = apr_pstrcat(p, dir, "/epoch", NULL);
     state->effective = apr_pstrcat(p, dir, "/effective.json", NULL);
-    state->store_url = apr_pstrcat(p, "sqlite:", dir, "/agentauth.db", NULL);
+    state->store_url = apr_pstrcat(p, "sqlite:", dir, "/agentauth.sqlite", NULL);
 }
 
 static apr_status_t refuse_system(aa_error_t *err, apr_pool_t *p,
@@ -130,7 +130,7 @@ apr_status_t aa_state_create(const aa_state_t *state, uid_t owner, gid_t group,
                              aa_error_t *err, apr_pool_t *p)
 {
     const char *const dirs[] = {state->dir, state->secrets, state->jwks};
-    uid_t found;
+    uid_t found = (uid_t)-1;
     apr_status_t rv;
 
     make_parents(state->dir, p);

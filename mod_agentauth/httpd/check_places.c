@@ -16,13 +16,15 @@ typedef struct map_t {
     const char *why;
 } map_t;
 
-static void policy_log(void *baton, int is_error, const char *line)
+static void policy_log(void *baton, aa_policy_log_e about, const char *line)
 {
+    static const aa_log_level_e levels[] = {AA_LOG_ERROR, AA_LOG_NOTICE,
+                                            AA_LOG_INFO, AA_LOG_DEBUG};
     const char *file = baton;
 
-    aa_log(is_error ? AA_LOG_ERROR : AA_LOG_NOTICE,
-           is_error ? AA_E_CONF_POLICY : AA_E_NONE, 0, "policy %s: %s", file,
-           line);
+    aa_log(levels[about],
+           about == AA_POLICY_LOG_BROKEN ? AA_E_CONF_POLICY : AA_E_NONE, 0,
+           "policy %s: %s", file, line);
 }
 
 /* A failing digest leaves zeros: an id that no policy has. */

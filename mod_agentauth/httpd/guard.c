@@ -119,6 +119,37 @@ static const char *url_origin(const char *url, apr_pool_t *p)
     return apr_psprintf(p, "%s://%s:%d", uri.scheme, uri.hostname, port);
 }
 
+static int same_event(const aa_policy_decision_t *a,
+                      const aa_policy_decision_t *b)
+{
+    return !strcmp(a->resource, b->resource) && !strcmp(a->action, b->action);
+}
+
+static int same_json(const json_t *a, const json_t *b)
+{
+    return a == b || (a && b && json_equal(a, b));
+}
+
+/* 1 when every decision on this event is the same and this is not the first:
+ * a batch decides one thing for many elements, and an assertion is small. */
+static int told_already(const aa_policy_verdict_t *verdict, int which)
+{
+    const aa_policy_decision_t *all = verdict->decisions, *one = &all[which];
+    int first = which;
+
+    for (int i = 0; i < verdict->ndecisions; i++) {
+        if (!same_event(&all[i], one))
+            continue;
+        if (all[i].effect != one->effect ||
+            !same_json(all[i].filter, one->filter) ||
+            !same_json(all[i].set, one->set))
+            return 0;
+        if (i < first)
+            first = i;
+    }
+    return first < which;
+}
+
 static json_t *decisions_json(const aa_policy_verdict_t *verdict)
 {
     static const char *const kind[] = {"none", "all", "filter"};
@@ -127,6 +158,8 @@ static json_t *decisions_json(const aa_policy_verdict_t *verdict)
     for (int i = 0; verdict && i < verdict->ndecisions; i++) {
         const aa_policy_decision_t *one = &verdict->decisions[i];
 
+        if (told_already(verdict, i))
+            continue;
         json_array_append_new(
             list, json_pack("{s:s, s:s, s:s, s:O*, s:O*}", "res", one->resource,
                             "act", one->action, "kind", kind[one->effect],
@@ -252,7 +285,10 @@ static int check_member(request_rec *r, proxy_worker *worker,
 
 int aa_guard_register(apr_pool_t *p)
 {
-    if (aa_proxy_hook("pre_request", (void (*)(void))pre_request, p) != OK)
+    proxy_HOOK_pre_request_t *request = pre_request;
+    proxy_HOOK_scheme_handler_t *member = check_member;
+
+    if (aa_proxy_hook("pre_request", (void (*)(void))request, p) != OK)
         return HTTP_INTERNAL_SERVER_ERROR;
-    return aa_proxy_hook("scheme_handler", (void (*)(void))check_member, p);
+    return aa_proxy_hook("scheme_handler", (void (*)(void))member, p);
 }

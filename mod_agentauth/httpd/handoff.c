@@ -268,6 +268,7 @@ void aa_handoff_register(void)
 
 int aa_handoff_register_late(apr_pool_t *p)
 {
-    return aa_proxy_hook("scheme_handler", (void (*)(void))proxy_env_schemes,
-                         p);
+    proxy_HOOK_scheme_handler_t *answer = proxy_env_schemes;
+
+    return aa_proxy_hook("scheme_handler", (void (*)(void))answer, p);
 }

@@ -77,7 +77,8 @@ after(async () => {
 async function ask(method, uri, filter, body) {
   const headers = {};
   if (filter !== undefined) {
-    headers["X-Test-Filter"] = typeof filter === "string" ? filter : JSON.stringify(filter);
+    const text = typeof filter === "string" ? filter : JSON.stringify(filter);
+    headers["X-Test-Filter"] = Buffer.from(text).toString("latin1"); // its bytes
   }
   const answer = await fetch(base + uri, {
     method, headers, body: body === undefined ? undefined : JSON.stringify(body),
@@ -158,28 +159,26 @@ test("what is no filter is an error, never all", async () => {
   }
 });
 
-const METADATA = {
-  owner: "alice", n: 5, f: 1.5, yes: true, no: false, none: null, text: "5",
-  teams: ["red", "blue", 7], nested: { a: 1 },
+// The vectors of every matcher, in the normal form that a note has: $eq is
+// written as the shorthand. Rows that are no filter never reach a backend, so
+// how they are refused is left open; "true" would be all. JavaScript cannot
+// send the one number beyond its own.
+const short = (value) => {
+  if (Array.isArray(value)) return value.map(short);
+  if (value === null || typeof value !== "object") return value;
+  if (Object.hasOwn(value, "$eq") && Object.keys(value).length === 1) return value.$eq;
+  return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, short(v)]));
 };
-const MATCHES = [
-  [{ owner: "alice" }, true], [{ owner: "bob" }, false], [{ missing: "x" }, false],
-  [{ n: 5 }, true], [{ n: 5.0 }, true], [{ n: "5" }, false], [{ text: 5 }, false],
-  [{ f: 1.5 }, true], [{ yes: true }, true], [{ yes: 1 }, false], [{ yes: false }, false],
-  [{ no: false }, true], [{ no: 0 }, false], [{ none: null }, true], [{ owner: null }, false],
-  [{ nested: "a" }, false], [{ owner: "alice", n: 5 }, true], [{ owner: "alice", n: 6 }, false],
-  [{ teams: { $contains: "red" } }, true], [{ teams: { $contains: "r" } }, false],
-  [{ teams: { $contains: ["red", 7] } }, true], [{ teams: { $contains: ["red", "7"] } }, false],
-  [{ owner: { $contains: "alice" } }, false], [{ missing: { $contains: "x" } }, false],
-  [{ $or: [{ owner: "bob" }, { n: 5 }] }, true], [{ $or: [{ owner: "bob" }, { n: 6 }] }, false],
-  [{ $and: [{ owner: "alice" }, { teams: { $contains: "blue" } }] }, true],
-  [{ $and: [{ owner: "alice" }, { owner: "bob" }] }, false],
-  [{ owner: "alice", $or: [{ n: 6 }, { $and: [{ n: 5 }, { yes: true }] }] }, true],
-];
-for (const [filter, verdict] of MATCHES) {
-  test(`${JSON.stringify(filter)} ${verdict ? "shows" : "hides"}`, async () => {
-    const id = await stored(METADATA);
+const vectors = path.join(import.meta.dirname, "../vectors/filters.json");
+const rows = JSON.parse(fs.readFileSync(vectors, "utf8")).filter((row) =>
+  row.filter !== true && !JSON.stringify(row).includes(`${2 ** 53}`));
+for (const row of rows) {
+  test(row.name, async () => {
+    const id = await stored(row.metadata);
+    const filter = row.error ? row.filter : row.normal ?? short(row.filter);
     const { status } = await ask("GET", `/threads/${id}`, filter);
-    assert.equal(status, verdict ? 200 : 404);
+    if (row.match === true) assert.equal(status, 200);
+    else if (row.match === false) assert.equal(status, 404);
+    else assert.notEqual(status, 200);
   });
 }

@@ -10,7 +10,7 @@
 
 static pthread_mutex_t log_mutex = PTHREAD_MUTEX_INITIALIZER;
 
-static void on_log(void *baton, int is_error, const char *line)
+static void on_log(void *baton, aa_policy_log_e about, const char *line)
 {
     world_t *w = baton;
     size_t used;
@@ -19,7 +19,7 @@ static void on_log(void *baton, int is_error, const char *line)
     used = strlen(w->log);
     w->nlog++;
     snprintf(w->log + used, sizeof(w->log) - used, "%s %s\n",
-             is_error ? "E" : "I", line);
+             about == AA_POLICY_LOG_BROKEN ? "E" : "I", line);
     pthread_mutex_unlock(&log_mutex);
 }
 

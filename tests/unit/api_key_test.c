@@ -598,12 +598,25 @@ static void key_rotation(void **state)
  * between the steps of the other: once the writer has returned, nobody may
  * believe the key any more. */
 
+/** Between which steps of the reader something happens. */
+typedef enum point_e {
+    BEFORE_FIRST,  /* reading */
+    AFTER_FIRST,   /* the epoch comes next */
+    BEFORE_SECOND, /* the epoch has been taken */
+    AFTER_SECOND,
+    AFTER_ALL, /* the fact is in the cache */
+    POINTS
+} point_e;
+
+static const char *const point_names[POINTS] = {
+    "before the first reading", "after it", "before the second reading",
+    "after it, too", "when it is cached"};
+
 static struct {
     const aa_store_driver_t *real;
     stage_t *stage;
-    int reads;     /* so far */
-    int commit_at; /* before this read the writer commits */
-    int bump_at;   /* before this read the writer bumps */
+    int reads; /* so far */
+    point_e commit, bump;
 } interleaving;
 
 static void writer_commits(stage_t *stage)
@@ -623,78 +636,76 @@ static void writer_bumps(stage_t *stage)
                   aa_epoch_slot(stage->accounts.epoch, REALM, "alice"));
 }
 
+static void point_reached(point_e point)
+{
+    if (point == interleaving.commit)
+        writer_commits(interleaving.stage);
+    if (point == interleaving.bump)
+        writer_bumps(interleaving.stage);
+}
+
 static apr_status_t read_between(void *handle, const char *sql,
                                  const aa_value_t *args, int nargs,
                                  aa_row_fn *row, void *baton, aa_error_t *err,
                                  apr_pool_t *p)
 {
-    int at = interleaving.reads++;
+    int second = interleaving.reads++;
+    apr_status_t rv;
 
-    if (at == interleaving.commit_at)
-        writer_commits(interleaving.stage);
-    if (at == interleaving.bump_at)
-        writer_bumps(interleaving.stage);
-    return interleaving.real->read(handle, sql, args, nargs, row, baton, err,
-                                   p);
+    point_reached(second ? BEFORE_SECOND : BEFORE_FIRST);
+    rv = interleaving.real->read(handle, sql, args, nargs, row, baton, err, p);
+    point_reached(second ? AFTER_SECOND : AFTER_FIRST);
+    return rv;
 }
 
-enum { BEFORE_FIRST = 0, BEFORE_SECOND = 1, AFTER_BOTH = 2 };
+static void revocation_between(stage_t *stage)
+{
+    unsigned char digest[AA_SHA256_LEN] = {1};
+    const char *text = stage_key(stage, NULL, "alice");
+    aa_authn_cache_t *cache;
+    aa_principal_t *principal;
+    aa_error_t err;
 
-static const struct {
-    const char *name;
-    int commit_at, bump_at;
-} interleaving_rows[] = {
-    {"all before the reader", BEFORE_FIRST, BEFORE_FIRST},
-    {"commit, read, bump, read", BEFORE_FIRST, BEFORE_SECOND},
-    {"commit, read, read, bump", BEFORE_FIRST, AFTER_BOTH},
-    {"read, commit, bump, read", BEFORE_SECOND, BEFORE_SECOND},
-    {"read, commit, read, bump", BEFORE_SECOND, AFTER_BOTH},
-    {"read, read, commit, bump", AFTER_BOTH, AFTER_BOTH},
-};
+    assert_int_equal(aa_authn_cache_create(&cache, stage->accounts.epoch, 16,
+                                           1 << 20, stage->pool),
+                     APR_SUCCESS);
+    interleaving.reads = 0;
+    if (verify(stage, &principal, text, T0, &err) == APR_SUCCESS) {
+        aa_authn_cache_put(cache, digest, principal, T0);
+        aa_principal_unref(principal);
+    }
+    assert_int_equal(interleaving.reads, 2);
+    if (interleaving.commit == AFTER_ALL) { /* it was true until now */
+        principal = aa_authn_cache_get(cache, digest, T0);
+        assert_non_null(principal);
+        aa_principal_unref(principal);
+    }
+    point_reached(AFTER_ALL);
+    /* here the writer's command returns */
+    interleaving.commit = interleaving.bump = POINTS;
+    assert_null(aa_authn_cache_get(cache, digest, T0));
+    assert_int_equal(verdict(stage, text, T0), AA_E_KEY_UNKNOWN);
+}
 
 static void revocation_interleavings(void **state)
 {
     stage_t *stage = *state;
-    unsigned char key[AA_SHA256_LEN] = {1};
     aa_store_driver_t between = *stage->accounts.store->driver;
 
     interleaving.real = stage->accounts.store->driver;
     interleaving.stage = stage;
     between.read = read_between;
     stage->accounts.store->driver = &between;
+    interleaving.commit = interleaving.bump = POINTS;
     stage_user(stage, "alice", NULL);
-    for (size_t i = 0;
-         i < sizeof(interleaving_rows) / sizeof(*interleaving_rows); i++) {
-        const char *text = stage_key(stage, NULL, "alice");
-        aa_authn_cache_t *cache;
-        aa_principal_t *principal;
-        aa_error_t err;
-
-        print_message("%s\n", interleaving_rows[i].name);
-        assert_int_equal(aa_authn_cache_create(&cache, stage->accounts.epoch,
-                                               16, 1 << 20, stage->pool),
-                         APR_SUCCESS);
-        interleaving.reads = 0;
-        interleaving.commit_at = interleaving_rows[i].commit_at;
-        interleaving.bump_at = interleaving_rows[i].bump_at;
-        if (verify(stage, &principal, text, T0, &err) == APR_SUCCESS) {
-            aa_authn_cache_put(cache, key, principal, T0);
-            aa_principal_unref(principal);
+    for (point_e commit = BEFORE_FIRST; commit < POINTS; commit++)
+        for (point_e bump = commit; bump < POINTS; bump++) {
+            print_message("commit %s, bump %s\n", point_names[commit],
+                          point_names[bump]);
+            interleaving.commit = commit;
+            interleaving.bump = bump;
+            revocation_between(stage);
         }
-        assert_int_equal(interleaving.reads, 2);
-        if (interleaving.commit_at == AFTER_BOTH) {
-            principal = aa_authn_cache_get(cache, key, T0);
-            assert_non_null(principal); /* it was true until now */
-            aa_principal_unref(principal);
-            writer_commits(stage);
-        }
-        if (interleaving.bump_at == AFTER_BOTH)
-            writer_bumps(stage);
-        /* here the writer's command returns */
-        interleaving.commit_at = interleaving.bump_at = -1;
-        assert_null(aa_authn_cache_get(cache, key, T0));
-        assert_int_equal(verdict(stage, text, T0), AA_E_KEY_UNKNOWN);
-    }
     stage->accounts.store->driver = interleaving.real;
 }
 

@@ -126,11 +126,12 @@ export class Httpd {
       `PidFile "${join(this.root, "run/httpd.pid")}"`,
       `ServerName ${serverName}`,
       ...this.ports.map((port) => `Listen 127.0.0.1:${port}`),
+      // First, as where files are read in the order of their names.
+      module ? load("agentauth", MODULE) : "",
       load(`mpm_${mpm}`),
       MPM[mpm],
       ...[...new Set([...BASE, ...modules])].map((name) => load(name)),
       modules.some((name) => ["cgid"].includes(name)) ? `ScriptSock "${join(this.root, "run/cgid")}"` : "",
-      module ? load("agentauth", MODULE) : "",
       module ? `AgentAuthStateDir "${this.stateDir}"` : "",
       userLines(),
       `Mutex "file:${join(this.root, "run")}" default`,
@@ -179,9 +180,11 @@ export class Httpd {
 
   async #launch() {
     this.output = "";
+    const before = await this.#readies();
     const args = ["-D", "FOREGROUND", "-f", this.conf];
     if (this.options.single) args.unshift("-X");
     const child = spawn(findBinary(), args, {
+      cwd: this.root, // where a crash would leave its core
       env: this.#env(),
       stdio: ["ignore", "pipe", "pipe"],
       detached: true, // a group of its own, so that stopping reaches just it
@@ -193,9 +196,9 @@ export class Httpd {
     this.atExit = () => this.#kill("SIGKILL");
     process.once("exit", this.atExit);
     await until(
-      async () => this.ended || READY.test(await this.errorLog()),
+      async () => this.ended || (await this.#readies()) > before,
       `httpd to start; it says:\n${this.output}`,
-    ).finally(() => (READY.lastIndex = 0));
+    );
     if (this.ended) process.off("exit", this.atExit);
     return !this.ended;
   }
@@ -216,12 +219,19 @@ export class Httpd {
     }
   }
 
+  /** How often it has come up so far. */
+  async #readies() {
+    return ((await this.errorLog()).match(READY) ?? []).length;
+  }
+
   /** Graceful restart, done when the new generation serves. */
   async graceful() {
-    const count = async () => ((await this.errorLog()).match(READY) ?? []).length;
-    const before = await count();
+    const before = await this.#readies();
     process.kill(this.child.pid, "SIGUSR1");
-    await until(async () => this.ended || (await count()) > before, "the graceful restart");
+    await until(
+      async () => this.ended || (await this.#readies()) > before,
+      "the graceful restart",
+    );
     if (this.ended) throw new Error(`httpd ended:\n${this.output}\n${await this.errorLog()}`);
   }
 

@@ -142,10 +142,6 @@ static int ask_policy(request_rec *r, aa_ctx_t *ctx, const aa_dir_conf_t *place)
     aa_policy_user_t user = {ctx->principal->serial, ctx->principal->user};
 
     ctx->verdict = apr_pcalloc(r->pool, sizeof(*ctx->verdict));
-    if (!place->policy)
-        return aa_answer_code(r, AA_E_POLICY_ABSENT, "%s: %s",
-                              place->policy_file,
-                              place->policy_why ? place->policy_why : "");
     if (aa_policy_decide(ctx->verdict, place->policy, &ctx->match, &input,
                          &user, r->pool) != APR_SUCCESS ||
         ctx->verdict->effect == AA_POLICY_DENY)
@@ -179,6 +175,10 @@ static int decide_by_policy(request_rec *r, aa_ctx_t *ctx,
 {
     int rc;
 
+    if (!place->policy || !place->routes)
+        return aa_answer_code(r, AA_E_POLICY_ABSENT, "%s: %s",
+                              place->policy_file,
+                              place->policy_why ? place->policy_why : "");
     if ((rc = route(r, ctx, place)) != OK || (rc = take_body(r, ctx)) != OK)
         return rc;
     if (ctx->kind == AA_KIND_OPEN)

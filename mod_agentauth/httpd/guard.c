@@ -103,6 +103,13 @@ static int scheme_carries(const char *url)
     return 0;
 }
 
+static int url_in_env(const char *url)
+{
+    url = without_socket(url);
+    return !strncmp(url, "fcgi:", 5) || !strncmp(url, "scgi:", 5) ||
+           !strncmp(url, "uwsgi:", 6);
+}
+
 /* scheme://host:port of a URL that names one. */
 static const char *url_origin(const char *url, apr_pool_t *p)
 {
@@ -222,16 +229,24 @@ static int add_assertion(request_rec *r, aa_ctx_t *ctx, const char *url)
     return OK;
 }
 
+/* What the backend will take for the query. FastCGI and its kin are told it
+ * by a variable, not in the URL. */
+static const char *query_sent(request_rec *r, const char *url)
+{
+    const char *query = strchr(url, '?');
+
+    query = query ? query + 1 : url_in_env(url) ? r->args : NULL;
+    return query ? query : "";
+}
+
 /* The URL's path once unescaped is the decided one, its query the same. */
 static int same_url(request_rec *r, const aa_ctx_t *ctx, const char *url)
 {
     const char *query = strchr(url, '?');
     const char *path = without_socket(
         query ? apr_pstrmemdup(r->pool, url, (apr_size_t)(query - url)) : url);
-    const char *args =
-        ctx->sent_args && *ctx->sent_args ? ctx->sent_args : NULL;
 
-    if (query && query[1] ? !args || strcmp(query + 1, args) : args != NULL)
+    if (strcmp(query_sent(r, url), ctx->sent_args ? ctx->sent_args : ""))
         return 0;
     if (!strcmp(path, ctx->sent_url))
         return 1;

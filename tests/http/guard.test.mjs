@@ -121,9 +121,10 @@ AgentAuthEnforce headers
 AgentAuthRoutes langgraph prefix=/doc
 ErrorDocument 403 /a${THREAD}
 ErrorDocument 404 /static/page.html
-ErrorDocument 401 /open-page
 ErrorDocument 400 /rd-page/x
 </Location>
+ProxyPass /doc-open ${echo.url}
+${only("/doc-open", "ErrorDocument 403 /open-page\nErrorDocument 400 /open-page")}
 ProxyPass /doc ${echo.url}
 ProxyPass /open-page ${echo.url}/open-page
 ${place("/static", "AgentAuthPolicy http.lua\nAgentAuthRoutes none\nAgentAuthEnforce notes")}
@@ -284,24 +285,23 @@ describe("ErrorDocument", () => {
     assert.equal(world.echo.take().length, 0);
   });
 
-  test("to an open page of a backend, after a POST whose body we read", async () => {
-    for (const [status, path, body, key] of [[401, "/doc/threads", '{"metadata":{}}', []]]) {
-      const answer = await nobody(path, { method: "POST", body, headers: key });
-      assert.equal(answer.status, status);
-      const seen = world.echo.take();
-      assert.ok(seen.length <= 1);
-      for (const one of seen) {
-        assert.equal(one.method, "GET");
-        for (const name of ["agentauth-identity", "agentauth-filter", "agentauth-user"])
-          assert.equal(one.header(name), null);
-      }
+  test("to an open page of a backend: a GET without body, decision and user", async () => {
+    for (const body of ['{"metadata":{"deny":true}}', "{"]) {
+      await world.ask("POST", "/doc-open/threads", { body });
+      const [seen, ...more] = world.echo.take();
+      assert.equal(more.length, 0);
+      assert.equal(`${seen.method} ${seen.url}`, "GET /open-page");
+      assert.equal(seen.body.length, 0);
+      for (const name of ["content-length", "transfer-encoding", "agentauth-identity", "agentauth-filter", "agentauth-user"])
+        assert.equal(seen.header(name), null, name);
     }
+    assert.equal(decided(await world.ask("POST", "/doc-open/threads", { body: "{}" })).url, "/threads");
   });
 
   test("to a per-directory proxy rule: not sent", async () => {
     const answer = await world.ask("POST", "/doc/threads", { body: "{" });
     assert.equal(answer.status, 400);
-    assert.equal(world.echo.take().length, 0);
+    assert.deepEqual(world.echo.take().map((s) => `${s.method} ${s.url} ${s.rawHeaders}`), []);
   });
 });
 
@@ -477,7 +477,9 @@ describe("spellings of a path", () => {
           const seen = world.echo.take();
           if (answer.status !== 200) {
             assert.equal(seen.length, 0, `${target}: ${answer.status}, yet the backend was asked`);
-            assert.ok(!must, `${target}: ${answer.status} ${answer.header("agentauth-error")}`);
+            /* There the path is not decoded before it is mapped. */
+            const undecoded = mapping === "mapping=encoded" && spelling.includes("%");
+            assert.ok(!must || undecoded, `${target}: ${answer.status} ${answer.header("agentauth-error")}`);
             continue;
           }
           assert.equal(seen.length, 1, target);

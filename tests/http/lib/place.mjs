@@ -12,6 +12,7 @@ auth.on(function(ctx, value) return { owner = ctx.user.identity } end)
 
 local function stamp(ctx, value)
   value.metadata = value.metadata or {}
+  if value.metadata.deny then return false end
   value.metadata.owner = ctx.user.identity
   value.metadata.path = ctx.path
   return { owner = ctx.user.identity }

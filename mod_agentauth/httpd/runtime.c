@@ -149,16 +149,21 @@ static aa_keysource_shared_t *shared_slots(int n, apr_pool_t *p)
     return apr_shm_baseaddr_get(shm);
 }
 
-static int realm_listed(const apr_array_header_t *realms, const char *name)
+/* Virtual hosts may share a realm; the first one says how its keys begin. */
+static void add_realm(apr_array_header_t *realms, const aa_server_conf_t *conf)
 {
+    aa_effective_realm_t *realm;
+
     for (int i = 0; i < realms->nelts; i++)
-        if (!strcmp(APR_ARRAY_IDX(realms, i, aa_effective_realm_t).name, name))
-            return 1;
-    return 0;
+        if (!strcmp(APR_ARRAY_IDX(realms, i, aa_effective_realm_t).name,
+                    conf->authn.realm))
+            return;
+    realm = apr_array_push(realms);
+    realm->name = conf->authn.realm;
+    realm->key_prefixes = conf->authn.key_prefixes;
 }
 
-/* What the command line has to know of this configuration: each realm once,
- * however many virtual hosts share it. */
+/* What the command line has to know of this configuration. */
 static int write_effective(const aa_runtime_t *runtime,
                            const aa_state_t *state, uid_t uid, gid_t gid,
                            server_rec *main, apr_pool_t *p)
@@ -172,13 +177,9 @@ static int write_effective(const aa_runtime_t *runtime,
 
     for (server_rec *s = main; s; s = s->next) {
         const aa_server_conf_t *conf = aa_server_conf(s);
-        aa_effective_realm_t *realm;
 
-        if (!conf->configured || realm_listed(realms, conf->authn.realm))
-            continue;
-        realm = apr_array_push(realms);
-        realm->name = conf->authn.realm;
-        realm->key_prefixes = conf->authn.key_prefixes;
+        if (conf->configured)
+            add_realm(realms, conf);
     }
     effective.realms = (const aa_effective_realm_t *)realms->elts;
     effective.nrealms = realms->nelts;

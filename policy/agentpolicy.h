@@ -221,8 +221,9 @@ typedef struct aa_policy_decision_t {
     aa_policy_effect_e effect;
     json_t *filter;      /* normal form, with AA_POLICY_FILTER; else NULL.
                             Shared with other requests: read-only */
-    json_t *set;         /* object of mutable members as the handler left them,
-                            those that it changed; NULL: none */
+    json_t *set;         /* object of the mutable members that the handler
+                            changed; of a member that is an object only the
+                            keys that changed; NULL: none */
 } aa_policy_decision_t;
 
 /** The outcome for a whole request; all in the pool of the call. */

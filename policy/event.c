@@ -210,6 +210,23 @@ static int is_changed(lua_State *L, const aa_job_t *job, const aa_member_t *m)
     return !aa_value_same(L, -1, source_of(job, m));
 }
 
+/* What `set` tells of a member: of an object only the keys that changed. The
+ * client's own, which may be many, go with the body; and what was taken away
+ * is missing there. */
+static json_t *told(json_t *is, json_t *was, apr_pool_t *p)
+{
+    json_t *keys, *value;
+    const char *key;
+
+    if (!json_is_object(is) || !json_is_object(was))
+        return is ? is : aa_value_own(json_null(), p);
+    keys = aa_value_own(json_object(), p);
+    json_object_foreach(is, key, value)
+        if (!json_equal(value, json_object_get(was, key)))
+            json_object_set(keys, key, value);
+    return keys;
+}
+
 /* Take the value on the top as the member's new one. 0: it cannot be. */
 static int take_change(lua_State *L, aa_job_t *job, const aa_member_t *m,
                        json_t **set)
@@ -227,7 +244,8 @@ static int take_change(lua_State *L, aa_job_t *job, const aa_member_t *m,
     }
     if (!*set)
         *set = aa_value_own(json_object(), job->p);
-    json_object_set_new(*set, m->name, is ? json_incref(is) : json_null());
+    json_object_set(*set, m->name,
+                    told(is, (json_t *)source_of(job, m), job->p));
     if (m->from != AA_FROM_BODY)
         return 1;
     if (!job->outcome->changes)

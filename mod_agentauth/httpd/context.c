@@ -50,5 +50,8 @@ int aa_proxied(const request_rec *r)
 
 int aa_is_error_page(const request_rec *r)
 {
-    return r->prev && ap_is_HTTP_ERROR(r->prev->status);
+    for (r = r->prev; r; r = r->prev)
+        if (ap_is_HTTP_ERROR(r->status))
+            return 1;
+    return 0;
 }

@@ -39,7 +39,8 @@ typedef struct aa_ctx_t {
     /* the body as it came, when it was read */
     const char *body;
     apr_size_t body_len;
-    int body_read;
+    int body_taken; /* the connection was asked for it */
+    int body_read;  /* it is there, and the policy sees it */
     /* the body that goes on, when ours replaces the connection's */
     const char *out_body;
     apr_size_t out_len;
@@ -63,7 +64,7 @@ aa_ctx_t *aa_ctx_peek(const request_rec *r);
 int aa_place_enabled(request_rec *r);
 /** 1 when mod_proxy will answer the request as things stand. */
 int aa_proxied(const request_rec *r);
-/** 1 when @a r is the ErrorDocument of a request that failed. */
+/** 1 when @a r is, or continues, the ErrorDocument of one that failed. */
 int aa_is_error_page(const request_rec *r);
 
 /* intake.c */
@@ -104,6 +105,7 @@ int aa_route_open(const aa_dir_conf_t *place, const aa_route_t *route);
 /* body.c */
 AA_CHECKED apr_status_t aa_body_read(request_rec *r, aa_ctx_t *ctx);
 AA_CHECKED apr_status_t aa_body_drop(request_rec *r, aa_ctx_t *ctx);
+void aa_body_forget(request_rec *r);
 void aa_body_send(request_rec *r, aa_ctx_t *ctx, const char *body,
                   apr_size_t len);
 void aa_body_insert(request_rec *r);

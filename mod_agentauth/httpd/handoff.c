@@ -14,6 +14,9 @@
 #include "context.h"
 #include "model/limits.h"
 
+#define COOKIE_DEFAULT "agentauth_session"
+#define COOKIE_HOST "__Host-" /* before the default name, on https */
+
 /* One thing that is handed on, under its three names. */
 static const struct {
     const char *note, *env, *header;
@@ -73,6 +76,11 @@ static void to_server(request_rec *r, const aa_ctx_t *ctx,
         apr_table_setn(r->notes, names[i].note, value);
         apr_table_setn(r->subprocess_env, names[i].env, value);
     }
+    /* A rule of the server's configuration may have set it to another. */
+    if (r->user)
+        apr_table_setn(r->subprocess_env, "REMOTE_USER", r->user);
+    else
+        apr_table_unset(r->subprocess_env, "REMOTE_USER");
 }
 
 static apr_status_t to_headers(request_rec *r, aa_ctx_t *ctx,
@@ -121,39 +129,57 @@ apr_status_t aa_handoff(request_rec *r, aa_ctx_t *ctx)
 
 /* ---- towards the backend */
 
-/* `name=value` pairs of Cookie less ours, the rest byte for byte. */
-static const char *cookies_left(const char *value, const char *name,
-                                apr_pool_t *p)
-{
-    const char *kept = NULL;
-    apr_size_t len = strlen(name);
-
-    while (*value) {
-        const char *end = strchr(value, ';'), *start = value;
-        apr_size_t n = end ? (apr_size_t)(end - value) : strlen(value);
-        const char *key = value;
-
-        while (*key == ' ' || *key == '\t')
-            key++;
-        if (!strncmp(key, "__Host-", 7))
-            key += 7;
-        if (strncmp(key, name, len) || key[len] != '=') {
-            const char *pair = apr_pstrmemdup(p, start, n);
-
-            kept = kept ? apr_pstrcat(p, kept, ";", pair, NULL) : pair;
-        }
-        value += n + (end ? 1 : 0);
-    }
-    while (kept && (*kept == ' ' || *kept == '\t'))
-        kept++;
-    return kept && *kept ? kept : NULL;
-}
-
-static const char *cookie_name(const request_rec *r)
+/* Is this pair of Cookie or Set-Cookie ours, as a browser or a lenient parser
+ * may read it: blanks around the name, or nameless with the name as value. */
+static int cookie_is_ours(const request_rec *r, const char *pair)
 {
     const char *name = aa_server_conf(r->server)->cookie_name;
+    apr_size_t len;
 
-    return name ? name : "agentauth_session";
+    pair += strspn(pair, " \t=");
+    if (!name) {
+        name = COOKIE_DEFAULT;
+        if (!strncmp(pair, COOKIE_HOST, strlen(COOKIE_HOST)))
+            pair += strlen(COOKIE_HOST);
+    }
+    len = strlen(name);
+    if (strncmp(pair, name, len))
+        return 0;
+    pair += len;
+    return pair[strspn(pair, " \t")] == '=';
+}
+
+/* Where a pair ends. httpd folds two Cookie headers with a comma, which may
+ * also stand in another's value: it is a seam only beside a pair of ours. */
+static const char *cookie_end(const request_rec *r, const char *pair)
+{
+    int ours = cookie_is_ours(r, pair);
+
+    for (; *pair && *pair != ';'; pair++)
+        if (*pair == ',' && (ours || cookie_is_ours(r, pair + 1)))
+            break;
+    return pair;
+}
+
+/* The pairs of Cookie less ours, the rest byte for byte; NULL: none is left. */
+static const char *cookies_left(const request_rec *r, const char *value)
+{
+    char *left = apr_palloc(r->pool, strlen(value) + 1), *to = left;
+
+    while (*value) {
+        const char *end = cookie_end(r, value);
+
+        if (!cookie_is_ours(r, value)) {
+            if (to != left)
+                *to++ = ';';
+            memcpy(to, value, (apr_size_t)(end - value));
+            to += end - value;
+        }
+        value = end + (*end != '\0');
+    }
+    *to = '\0';
+    left += strspn(left, " \t");
+    return *left ? left : NULL;
 }
 
 static void drop_credential(request_rec *r, const aa_ctx_t *ctx,
@@ -172,7 +198,7 @@ static void drop_credential(request_rec *r, const aa_ctx_t *ctx,
                                  ? server->authn.key_header
                                  : "X-API-Key");
     if (cookies) {
-        const char *left = cookies_left(cookies, cookie_name(r), r->pool);
+        const char *left = cookies_left(r, cookies);
 
         if (left)
             apr_table_setn(headers, "Cookie", left);
@@ -225,14 +251,9 @@ static int proxy_env_schemes(request_rec *r, proxy_worker *worker,
 static int is_our_cookie(void *baton, const char *key, const char *value)
 {
     const request_rec *r = baton;
-    const char *name = cookie_name(r);
-    apr_size_t len = strlen(name);
-    const char *at = value;
 
     (void)key;
-    if (!strncmp(at, "__Host-", 7))
-        at += 7;
-    if (strncmp(at, name, len) || at[len] != '=')
+    if (!cookie_is_ours(r, value))
         apr_table_addn(r->headers_out, "Set-Cookie", value);
     return 1;
 }

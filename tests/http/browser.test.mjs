@@ -104,6 +104,7 @@ ${require("/r/perm/and/", echo, "AuthMerging And\nRequire agentauth-permission a
 </VirtualHost>
 <VirtualHost 127.0.0.1:${h.ports[1]}>
   ServerName piped.test
+  AgentAuthOpenAccess On
   AgentAuthRealm gateway.test
   AgentAuthDecisionLog "|${h.path("pipe.sh")}"
 </VirtualHost>
@@ -596,6 +597,7 @@ describe("the decision log", () => {
     const port = httpd.ports[1];
     const { line: written } = await line({ port, path: "/p/x", headers: bearer() }, "piped");
     assert.equal(written.effect, "allow");
+    assert.equal(written.user, "anonymous");
     assert.ok(!(await lines("decisions")).some((one) => one.path === written.path));
   });
 
@@ -614,7 +616,7 @@ describe("mod_status", () => {
     const short = (await httpd.request({ path: "/server-status?auto" })).text;
     assert.match(short, /^AgentAuthKnownCredentials: \d+$/m);
     assert.match(short, /^AgentAuthPolicy: \S+policy\.lua current$/m);
-    assert.match(short, /^AgentAuthOpenAccess: /m);
+    assert.equal(short.match(/^AgentAuthOpenAccess: \S+httpd\.conf:\d+$/gm).length, 2, "a place and a virtual host");
     const page = (await httpd.request({ path: "/server-status" })).text;
     assert.match(page, /<h2>mod_agentauth<\/h2>/);
     assert.match(page, /policy\.lua<\/dt><dd>current/);

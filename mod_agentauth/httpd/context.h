@@ -50,6 +50,7 @@ typedef struct aa_ctx_t {
     /* what may leave towards the backend */
     const char *sent_url;       /* proxy URL that was decided, without query */
     const char *sent_args;      /* its query, NULL: none */
+    const char **told;          /* what notes and environment were given */
     apr_table_t *handed;        /* headers for the backend, NULL: none */
     /* what was refused */
     aa_error_t error;
@@ -117,6 +118,8 @@ apr_status_t aa_body_filter(ap_filter_t *f, apr_bucket_brigade *bb,
 
 /* handoff.c: notes, environment, headers */
 AA_CHECKED apr_status_t aa_handoff(request_rec *r, aa_ctx_t *ctx);
+/** Say it again to a handler inside: another module may have spoken since. */
+void aa_handoff_again(request_rec *r, const aa_ctx_t *ctx);
 void aa_handoff_insert(request_rec *r);
 void aa_handoff_register(void);
 int aa_handoff_register_late(apr_pool_t *p); /* OK or a status */

@@ -124,6 +124,14 @@ static apr_status_t to_headers(request_rec *r, aa_ctx_t *ctx,
     return APR_SUCCESS;
 }
 
+/* SetEnv and a RewriteRule of a section run after the decision. A backend
+ * over http is told in headers, where nobody comes after us. */
+void aa_handoff_again(request_rec *r, const aa_ctx_t *ctx)
+{
+    if (ctx->told && !(r->filename && !strncmp(r->filename, "proxy:http", 10)))
+        to_server(r, ctx, ctx->told);
+}
+
 static int is_langgraph(const aa_dir_conf_t *place)
 {
     return place->routes &&
@@ -133,12 +141,13 @@ static int is_langgraph(const aa_dir_conf_t *place)
 apr_status_t aa_handoff(request_rec *r, aa_ctx_t *ctx)
 {
     const aa_dir_conf_t *place = aa_dir_conf(r);
-    const char *values[HANDED] = {NULL};
+    const char **values = apr_pcalloc(r->pool, HANDED * sizeof(*values));
     apr_status_t rv;
 
     if ((rv = collect(values, r, ctx)) != APR_SUCCESS)
         return rv;
     to_server(r, ctx, values);
+    ctx->told = values;
     if (ctx->decision_id)
         apr_table_setn(r->err_headers_out, "AgentAuth-Decision-Id",
                        ctx->decision_id);

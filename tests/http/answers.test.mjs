@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a client is told when a policy answers with a status of its own choice.
+// What a client is told: statuses of a policy's choice, methods of endpoints.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { startEcho } from "./lib/echo.mjs";
@@ -13,7 +13,7 @@ auth.on.threads.read(function(ctx, value)
                              headers = { ["X-Why"] = "policy" } })
 end)`;
 
-describe("HTTPException", () => {
+describe("answers of ours", () => {
   let httpd, echo;
   before(async () => {
     echo = await startEcho();
@@ -58,7 +58,7 @@ describe("HTTPException", () => {
     [503, "service unavailable"],
     [599, "refused"],
   ])
-    test(`${status} says "${error}"`, async () => {
+    test(`HTTPException: ${status} says "${error}"`, async () => {
       const answer = await read(status);
       assert.equal(answer.status, status);
       assert.deepEqual(answer.json, { error, detail: "because" });
@@ -66,4 +66,14 @@ describe("HTTPException", () => {
       assert.equal(answer.header("X-Why"), "policy");
       assert.equal(echo.take().length, 0);
     });
+
+  test("an endpoint says which methods it takes", async () => {
+    const path = "/.well-known/agentauth/jwks.json";
+    assert.equal((await httpd.request({ path })).status, 200);
+    const answer = await httpd.request({ method: "POST", path });
+    assert.equal(answer.status, 405);
+    assert.deepEqual(answer.json, { error: "method not allowed" });
+    assert.equal(answer.header("AgentAuth-Error"), "AGA0602");
+    assert.match(answer.header("Allow"), /^GET,HEAD\b/);
+  });
 });

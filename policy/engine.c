@@ -2,7 +2,7 @@
 /* From a request to a verdict: every event of the row is decided, one denial
  * denies, and what the handlers changed is put into the body. */
 #include "agentpolicy.h"
-#include "body.h"
+#include "payload.h"
 #include "event.h"
 #include "generation.h"
 #include "query.h"

@@ -138,13 +138,14 @@ static const char *error_json(request_rec *r, const aa_ctx_t *ctx)
 
 /* Somebody who is known is never challenged: what Require refuses is 403
  * (httpd itself answers 401). */
-static void known_is_forbidden(request_rec *r, aa_ctx_t *ctx)
+static int known_is_forbidden(request_rec *r, aa_ctx_t *ctx)
 {
     if (r->status != HTTP_UNAUTHORIZED || !ctx->principal || ctx->error.code)
-        return;
+        return 0;
     ctx->error.code = AA_E_REQUIRE;
     r->status = aa_answer_refuse(r, ctx);
     apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+    return 1;
 }
 
 void aa_answer_insert(request_rec *r)
@@ -153,10 +154,11 @@ void aa_answer_insert(request_rec *r)
 
     if (!ctx || (!ctx->error.code && !aa_place_enabled(r)))
         return;
-    known_is_forbidden(r, ctx);
-    /* An administrator's ErrorDocument is honoured. */
-    if (!ap_is_HTTP_ERROR(r->status) ||
-        ap_response_code_string(r, ap_index_of_response(r->status)))
+    /* An administrator's ErrorDocument is honoured; where a 401 became a 403
+     * it is too late for one. */
+    if (!known_is_forbidden(r, ctx) &&
+        (!ap_is_HTTP_ERROR(r->status) ||
+         ap_response_code_string(r, ap_index_of_response(r->status))))
         return;
     ap_add_output_filter("AGENTAUTH_ERROR", NULL, r, r->connection);
 }

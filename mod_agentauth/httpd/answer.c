@@ -144,29 +144,43 @@ static const char *error_json(request_rec *r, const aa_ctx_t *ctx)
 
 /* Somebody who is known is never challenged: what Require refuses is 403
  * (httpd itself answers 401). */
-static void known_is_forbidden(request_rec *r, aa_ctx_t *ctx)
+static int known_is_forbidden(request_rec *r, aa_ctx_t *ctx)
 {
     if (r->status != HTTP_UNAUTHORIZED || !ctx->principal || ctx->error.code)
-        return;
+        return 0;
     ctx->error.code = AA_E_REQUIRE;
     r->status = aa_answer_refuse(r, ctx);
     apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+    return 1;
+}
+
+/* httpd itself refused what it could not read, before it asked which place is
+ * meant: in a virtual host of ours that is JSON, too. */
+static int came_to_no_place(const request_rec *r)
+{
+    return aa_server_conf(r->server)->configured &&
+           r->per_dir_config == r->server->lookup_defaults;
 }
 
 void aa_answer_insert(request_rec *r)
 {
     aa_ctx_t *ctx = aa_ctx_peek(r);
+    int changed;
 
-    if (!ctx || (!ctx->error.code && !aa_place_enabled(r)))
+    if (!ctx && came_to_no_place(r))
+        ctx = aa_ctx(r);
+    else if (!ctx || (!ctx->error.code && !aa_place_enabled(r)))
         return;
-    known_is_forbidden(r, ctx);
+    changed = known_is_forbidden(r, ctx);
     /* httpd drops our headers when it is a filter of its own that refuses. */
     if (ctx->error.code)
         apr_table_setn(r->err_headers_out, "AgentAuth-Error",
                        aa_codes[ctx->error.code].number);
-    /* An administrator's ErrorDocument is honoured. */
-    if (!ap_is_HTTP_ERROR(r->status) ||
-        ap_response_code_string(r, ap_index_of_response(r->status)))
+    /* An administrator's ErrorDocument is honoured; where a 401 became a 403
+     * it is too late for one. */
+    if (!changed &&
+        (!ap_is_HTTP_ERROR(r->status) ||
+         ap_response_code_string(r, ap_index_of_response(r->status))))
         return;
     ap_add_output_filter("AGENTAUTH_ERROR", NULL, r, r->connection);
 }

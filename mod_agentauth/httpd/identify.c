@@ -4,6 +4,7 @@
 #include "http_core.h"
 #include "http_protocol.h"
 #include "http_request.h"
+#include "mod_core.h"
 
 #include "authn/policy.h"
 #include "base/json.h"
@@ -159,5 +160,10 @@ int aa_note_failure_hook(request_rec *r, const char *type)
         return DECLINED;
     if (!aa_ctx(r)->principal)
         apr_table_setn(r->err_headers_out, "WWW-Authenticate", "Bearer");
+    /* An ErrorDocument 401, say a page to log in at, is not for the known;
+     * their 403 is made of this by the error filter. */
+    else if (ap_response_code_string(r,
+                                     ap_index_of_response(HTTP_UNAUTHORIZED)))
+        ap_custom_response(r, HTTP_UNAUTHORIZED, "");
     return OK;
 }

@@ -26,9 +26,11 @@ static void open_lines(request_rec *r, int text)
     const apr_array_header_t *all = aa_open_places();
 
     for (int i = 0; all && i < all->nelts; i++)
-        ap_rprintf(r, text ? "AgentAuthOpenAccess: %s\n"
-                           : "<dt>open access</dt><dd>%s</dd>\n",
-                   ap_escape_html(r->pool, APR_ARRAY_IDX(all, i, const char *)));
+        ap_rprintf(
+            r,
+            text ? "AgentAuthOpenAccess: %s\n"
+                 : "<dt>open access</dt><dd>%s</dd>\n",
+            ap_escape_html(r->pool, APR_ARRAY_IDX(all, i, const char *)));
 }
 
 static int show(request_rec *r, int flags)

@@ -2,7 +2,9 @@
 // What browsers do by themselves, our own endpoints, Require, and what the
 // administrator can look at afterwards.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
+import http2 from "node:http2";
 import { after, before, describe, test } from "node:test";
 import { startEcho } from "./lib/echo.mjs";
 import { startHttpd, until } from "./lib/httpd.mjs";
@@ -54,6 +56,7 @@ before(async () => {
       await h.write("pipe.sh", `#!/bin/sh\nexec cat >> "${h.path("log/piped.json")}"\n`, 0o755);
     },
     config: (h) => `Protocols h2c http/1.1
+H2WebSockets on
 AgentAuthDecisionLog "${h.path("log/decisions.json")}"
 ExtendedStatus On
 <AgentAuthIssuer ${issuer.url}>
@@ -86,6 +89,7 @@ ${require("/r/perm/", echo, "Require agentauth-permission write admin")}
 ${require("/r/claim/", echo, "Require agentauth-claim org:acme level:3 vip:true groups:g1 deep.er:x")}
 ${require("/r/scope/", echo, "Require agentauth-scope repo:read repo:all")}
 ${require("/r/user/", echo, "Require user alice")}
+${require("/r/page/", echo, "ErrorDocument 401 /sorry.html\nErrorDocument 403 /sorry.html\nRequire user bob")}
 ${require("/r/all/", echo, "<RequireAll>\nRequire agentauth-permission write\nRequire not agentauth-claim banned:true\n</RequireAll>")}
 ${require("/r/ip/", echo, "<RequireAny>\nRequire ip 127.0.0.1\nRequire agentauth-permission write\n</RequireAny>")}
 ${require("/r/noip/", echo, "<RequireAny>\nRequire ip 10.9.9.9\nRequire agentauth-permission write\n</RequireAny>")}
@@ -303,6 +307,35 @@ describe("a WebSocket", () => {
     }
   });
 
+  test("over HTTP/2 likewise", async () => {
+    const over = async (headers) => {
+      const session = http2.connect(httpd.url);
+      try {
+        await once(session, "remoteSettings");
+        const stream = session.request(
+          {
+            ":method": "CONNECT", ":protocol": "websocket", ":path": "/ws/x", ":scheme": "http",
+            ":authority": "gateway.test", "sec-websocket-version": "13", "agentauth-filter": "true", ...headers,
+          },
+          { endStream: false },
+        );
+        const [answer] = await once(stream, "response");
+        return answer;
+      } finally {
+        session.destroy();
+      }
+    };
+    const authorization = `Bearer ${key}`;
+    echo.upgrades.splice(0);
+    assert.equal((await over({}))["agentauth-error"], "AGA0101");
+    assert.equal((await over({ authorization, origin: "https://evil.test" }))["agentauth-error"], "AGA0310");
+    assert.equal(echo.upgrades.length, 0);
+    await over({ authorization, origin: "https://pages.test" });
+    assert.equal(echo.upgrades.length, 1);
+    assert.equal(echo.upgrades[0].header("AgentAuth-Identity"), "alice");
+    assert.equal(echo.upgrades[0].header("AgentAuth-Filter"), "true");
+  });
+
   test("with * any may", async () => {
     for (const origin of ["https://evil.test", "null"]) {
       const { answer } = await ask({ path: "/any/x", headers: upgrade("Origin", origin, bearer()) });
@@ -503,6 +536,12 @@ describe("Require", () => {
     await lets("/r/noip/x", token({ permissions: ["write"] }));
     await knows("/r/noip/x", bearer());
     await refused({ path: "/r/noip/x" }, 401, "AGA0101");
+  });
+
+  test("a page for nobody is not shown to somebody", async () => {
+    await knows("/r/page/x", bearer());
+    const nobody = await refused({ path: "/r/page/x" }, 401, "AGA0101");
+    assert.equal(nobody.text, "<h1>sorry</h1>");
   });
 
   test("a section inside replaces, or is merged with And", async () => {

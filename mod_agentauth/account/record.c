@@ -21,6 +21,13 @@ apr_status_t aa_record_fail(apr_status_t rv, aa_error_t *err, apr_pool_t *p,
     return rv;
 }
 
+/* U+0000 to U+001F, U+007F, and U+0080 to U+009F, which are two bytes. */
+static int is_control(const unsigned char *at)
+{
+    return *at < 0x20 || *at == 0x7f ||
+           (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0);
+}
+
 int aa_record_text_ok(const char *text, apr_size_t max)
 {
     apr_size_t len = text ? strlen(text) : 0;
@@ -29,7 +36,7 @@ int aa_record_text_ok(const char *text, apr_size_t max)
     if (len < 1 || len > max)
         return 0;
     for (apr_size_t i = 0; i < len; i++)
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+        if (is_control((const unsigned char *)text + i))
             return 0;
     checked = json_string(text); /* knows UTF-8 */
     json_decref(checked);

@@ -5,6 +5,7 @@
 #include "apr_strings.h"
 #include "account/record.h"
 #include "model/limits.h"
+#include "model/principal.h"
 
 /** One statement about one user, and whether it found it. */
 typedef struct change_t {
@@ -54,6 +55,10 @@ apr_status_t aa_user_create(const aa_accounts_t *accounts,
                               "a name is 1 to %d bytes of UTF-8 without "
                               "control characters",
                               AA_IDENTITY_MAX);
+    if (aa_identity_reserved(user->name))
+        return aa_record_fail(APR_EINVAL, err, p,
+                              "'%s' means somebody who is not known",
+                              user->name);
     rv = aa_record_permissions_write(
         &permissions, user->permissions ? user->permissions : none, err, p);
     if (rv != APR_SUCCESS)

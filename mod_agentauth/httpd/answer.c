@@ -160,6 +160,10 @@ void aa_answer_insert(request_rec *r)
     if (!ctx || (!ctx->error.code && !aa_place_enabled(r)))
         return;
     known_is_forbidden(r, ctx);
+    /* httpd drops our headers when it is a filter of its own that refuses. */
+    if (ctx->error.code)
+        apr_table_setn(r->err_headers_out, "AgentAuth-Error",
+                       aa_codes[ctx->error.code].number);
     /* An administrator's ErrorDocument is honoured. */
     if (!ap_is_HTTP_ERROR(r->status) ||
         ap_response_code_string(r, ap_index_of_response(r->status)))

@@ -18,18 +18,16 @@ typedef struct served_t {
     apr_size_t left;
 } served_t;
 
-/* The body of the request that this one continues (a rewrite, an index). The
- * connection has given it once and will not again. */
+/* The request that this one continues (a rewrite, an index, an error page)
+ * and whose body the connection has given. It will not give it again. */
 static const aa_ctx_t *body_before(const request_rec *r)
 {
     const request_rec *before;
 
-    if (aa_is_error_page(r))
-        return NULL;
     for (before = r->prev; before; before = before->prev) {
         const aa_ctx_t *ctx = aa_ctx_peek(before);
 
-        if (ctx && ctx->body_read)
+        if (ctx && ctx->body_taken)
             return ctx;
     }
     return NULL;
@@ -98,8 +96,7 @@ static apr_status_t collect(char **buffer, apr_size_t *used, request_rec *r,
     return rv;
 }
 
-static apr_status_t inflate_body(request_rec *r, aa_ctx_t *ctx,
-                                 apr_size_t max)
+static apr_status_t inflate_body(request_rec *r, aa_ctx_t *ctx, apr_size_t max)
 {
     const char *coding = apr_table_get(r->headers_in, "Content-Encoding");
     char *plain;
@@ -122,47 +119,88 @@ static apr_status_t inflate_body(request_rec *r, aa_ctx_t *ctx,
     return APR_SUCCESS;
 }
 
+/* The headers speak of a body of this length, and of nothing else. */
+static void frame(request_rec *r, apr_size_t len)
+{
+    static const char *const gone[] = {
+        "Transfer-Encoding", "Content-Encoding", "Content-MD5", "Digest",
+        "Content-Digest",    "Repr-Digest",      "Trailer",     NULL};
+
+    if (len)
+        apr_table_setn(r->headers_in, "Content-Length",
+                       apr_psprintf(r->pool, "%" APR_SIZE_T_FMT, len));
+    else
+        apr_table_unset(r->headers_in, "Content-Length");
+    for (int i = 0; gone[i]; i++)
+        apr_table_unset(r->headers_in, gone[i]);
+    r->read_chunked = 0;
+    r->remaining = (apr_off_t)len;
+}
+
+/* The bytes as they came. AP_FILTER_ERROR: refused, and already answered. */
+static apr_status_t take(request_rec *r, aa_ctx_t *ctx, apr_size_t max)
+{
+    char *buffer;
+    apr_status_t rv;
+
+    ctx->body_taken = 1;
+    /* What the protocol filter finds wrong it answers by itself: with this. */
+    ctx->error.code = AA_E_BODY_READ;
+    rv = collect(&buffer, &ctx->body_len, r, max);
+    if (rv == APR_ENOSPC)
+        return aa_refuse(&ctx->error, r->pool, AA_E_BODY_TOO_LARGE,
+                         "more than %" APR_SIZE_T_FMT " bytes", max);
+    if (rv != APR_SUCCESS) {
+        apr_status_t refused = aa_refuse(&ctx->error, r->pool, AA_E_BODY_READ,
+                                         "reading it failed (%d)", rv);
+        return rv == AP_FILTER_ERROR ? rv : refused;
+    }
+    ctx->error.code = 0;
+    /* Trailers may have been merged into the headers meanwhile. */
+    aa_scrub(r->headers_in, r->pool);
+    ctx->body = buffer;
+    return APR_SUCCESS;
+}
+
 apr_status_t aa_body_read(request_rec *r, aa_ctx_t *ctx)
 {
     apr_size_t max = (apr_size_t)aa_conf_max_body(aa_dir_conf(r));
     const aa_ctx_t *before = body_before(r);
-    char *buffer;
     apr_status_t rv;
 
     ctx->body = "";
     if (before) {
         ctx->body = before->body;
         ctx->body_len = before->body_len;
-        ctx->body_read = 1;
+        ctx->body_taken = ctx->body_read = 1;
         return APR_SUCCESS;
     }
-    if (r->main || aa_is_error_page(r) || !ap_request_has_body(r))
+    if (r->main || !ap_request_has_body(r))
         return APR_SUCCESS;
-    rv = collect(&buffer, &ctx->body_len, r, max);
-    if (rv == APR_ENOSPC)
-        return aa_refuse(&ctx->error, r->pool, AA_E_BODY_TOO_LARGE,
-                         "more than %" APR_SIZE_T_FMT " bytes", max);
-    if (rv != APR_SUCCESS)
-        return aa_refuse(&ctx->error, r->pool, AA_E_BODY_READ,
-                         "reading it failed (%d)", rv);
-    /* Trailers may have been merged into the headers meanwhile. */
-    aa_scrub(r->headers_in, r->pool);
-    ctx->body = buffer;
+    if ((rv = take(r, ctx, max)) != APR_SUCCESS)
+        return rv;
     ctx->body_read = 1;
     return inflate_body(r, ctx, max);
 }
 
 apr_status_t aa_body_drop(request_rec *r, aa_ctx_t *ctx)
 {
-    apr_status_t rv;
+    apr_status_t rv = APR_SUCCESS;
 
-    if (r->main || aa_is_error_page(r) ||
-        (!ap_request_has_body(r) && !body_before(r)))
+    if (r->main || (!ap_request_has_body(r) && !body_before(r)))
         return APR_SUCCESS;
-    rv = aa_body_read(r, ctx);
+    if (!body_before(r))
+        rv = take(r, ctx, (apr_size_t)aa_conf_max_body(aa_dir_conf(r)));
     if (rv == APR_SUCCESS)
         aa_body_send(r, ctx, "", 0);
     return rv;
+}
+
+/* httpd makes an error page a GET, whose headers still speak of the body. */
+void aa_body_forget(request_rec *r)
+{
+    if (body_before(r))
+        frame(r, 0);
 }
 
 void aa_body_send(request_rec *r, aa_ctx_t *ctx, const char *body,
@@ -171,31 +209,38 @@ void aa_body_send(request_rec *r, aa_ctx_t *ctx, const char *body,
     ctx->out_body = body;
     ctx->out_len = len;
     ctx->out_replaces = 1;
-    if (len)
-        apr_table_setn(r->headers_in, "Content-Length",
-                       apr_psprintf(r->pool, "%" APR_SIZE_T_FMT, len));
-    else
-        apr_table_unset(r->headers_in, "Content-Length");
-    apr_table_unset(r->headers_in, "Transfer-Encoding");
-    apr_table_unset(r->headers_in, "Content-Encoding");
-    apr_table_unset(r->headers_in, "Content-MD5");
-    apr_table_unset(r->headers_in, "Digest");
-    apr_table_unset(r->headers_in, "Content-Digest");
-    apr_table_unset(r->headers_in, "Trailer");
-    r->read_chunked = 0;
-    r->remaining = (apr_off_t)len;
+    frame(r, len);
+}
+
+/* What this request sends on, or what the one sent that it continues. */
+static const aa_ctx_t *sender(const request_rec *r)
+{
+    const aa_ctx_t *ctx = aa_ctx_peek(r);
+
+    if (ctx && ctx->out_replaces)
+        return ctx;
+    if (aa_is_error_page(r))
+        return NULL;
+    for (r = r->prev; r; r = r->prev) {
+        ctx = aa_ctx_peek(r);
+        if (ctx && ctx->out_replaces)
+            return ctx;
+    }
+    return NULL;
 }
 
 void aa_body_insert(request_rec *r)
 {
-    aa_ctx_t *ctx = aa_ctx_peek(r);
+    const aa_ctx_t *ctx = sender(r);
     served_t *served;
 
-    if (!ctx || !ctx->out_replaces)
+    if (!ctx)
         return;
     served = apr_pcalloc(r->pool, sizeof(*served));
     served->at = ctx->out_body;
     served->left = ctx->out_len;
+    r->read_chunked = 0; /* as its own framing was, before the redirect */
+    r->remaining = (apr_off_t)ctx->out_len;
     ap_add_input_filter("AGENTAUTH_BODY", served, r, r->connection);
 }
 
@@ -214,9 +259,9 @@ apr_status_t aa_body_filter(ap_filter_t *f, apr_bucket_brigade *bb,
         (apr_off_t)len > readbytes)
         len = (apr_size_t)readbytes;
     if (len)
-        APR_BRIGADE_INSERT_TAIL(
-            bb, apr_bucket_pool_create(served->at, len, f->r->pool,
-                                       f->c->bucket_alloc));
+        APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_pool_create(served->at, len,
+                                                           f->r->pool,
+                                                           f->c->bucket_alloc));
     served->at += len;
     served->left -= len;
     if (!served->left) /* again at each call, as httpd's own filter does */

@@ -27,6 +27,8 @@ typedef enum aa_kind_e {
 typedef struct aa_ctx_t {
     aa_request_t request;       /* as seen below the wall */
     aa_kind_e kind;
+    const void *place;          /* the per-directory settings for which … */
+    int place_enabled;          /* … this was found out */
     /* who */
     aa_principal_t *principal;  /* a reference, or NULL */
     aa_credential_t credential; /* what proved it */
@@ -39,7 +41,8 @@ typedef struct aa_ctx_t {
     /* the body as it came, when it was read */
     const char *body;
     apr_size_t body_len;
-    int body_read;
+    int body_taken; /* the connection was asked for it */
+    int body_read;  /* it is there, and the policy sees it */
     /* the body that goes on, when ours replaces the connection's */
     const char *out_body;
     apr_size_t out_len;
@@ -47,6 +50,7 @@ typedef struct aa_ctx_t {
     /* what may leave towards the backend */
     const char *sent_url;       /* proxy URL that was decided, without query */
     const char *sent_args;      /* its query, NULL: none */
+    const char **told;          /* what notes and environment were given */
     apr_table_t *handed;        /* headers for the backend, NULL: none */
     /* what was refused */
     aa_error_t error;
@@ -63,7 +67,7 @@ aa_ctx_t *aa_ctx_peek(const request_rec *r);
 int aa_place_enabled(request_rec *r);
 /** 1 when mod_proxy will answer the request as things stand. */
 int aa_proxied(const request_rec *r);
-/** 1 when @a r is the ErrorDocument of a request that failed. */
+/** 1 when @a r is, or continues, the ErrorDocument of one that failed. */
 int aa_is_error_page(const request_rec *r);
 
 /* intake.c */
@@ -104,6 +108,7 @@ int aa_route_open(const aa_dir_conf_t *place, const aa_route_t *route);
 /* body.c */
 AA_CHECKED apr_status_t aa_body_read(request_rec *r, aa_ctx_t *ctx);
 AA_CHECKED apr_status_t aa_body_drop(request_rec *r, aa_ctx_t *ctx);
+void aa_body_forget(request_rec *r);
 void aa_body_send(request_rec *r, aa_ctx_t *ctx, const char *body,
                   apr_size_t len);
 void aa_body_insert(request_rec *r);
@@ -113,6 +118,8 @@ apr_status_t aa_body_filter(ap_filter_t *f, apr_bucket_brigade *bb,
 
 /* handoff.c: notes, environment, headers */
 AA_CHECKED apr_status_t aa_handoff(request_rec *r, aa_ctx_t *ctx);
+/** Say it again to a handler inside: another module may have spoken since. */
+void aa_handoff_again(request_rec *r, const aa_ctx_t *ctx);
 void aa_handoff_insert(request_rec *r);
 void aa_handoff_register(void);
 int aa_handoff_register_late(apr_pool_t *p); /* OK or a status */

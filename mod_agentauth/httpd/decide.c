@@ -12,13 +12,11 @@
 void aa_route_look(request_rec *r, aa_ctx_t *ctx)
 {
     const aa_dir_conf_t *place = aa_dir_conf(r);
-    const char *why;
 
     if (ctx->route_known || !place->routes)
         return;
     ctx->route_known = 1;
-    if (!aa_path_plain(r->uri, &why) ||
-        aa_routes_find(&ctx->match, place->routes, r->method, r->uri,
+    if (aa_routes_find(&ctx->match, place->routes, r->method, r->uri,
                        r->pool) != APR_SUCCESS)
         ctx->match.route = NULL;
 }
@@ -34,17 +32,16 @@ static int route(request_rec *r, aa_ctx_t *ctx, const aa_dir_conf_t *place)
     const char *why = NULL;
     const aa_route_t *row;
 
-    if (!aa_path_plain(r->uri, &why))
-        return aa_answer_code(r, AA_E_PATH, "%s", why);
-    aa_route_look(r, ctx);
+    aa_route_look(r, ctx); /* finds plain paths only */
     row = ctx->match.route;
     if (!row)
-        return aa_answer_code(r, AA_E_NO_ROUTE, NULL);
+        return aa_path_plain(r->uri, &why)
+                   ? aa_answer_code(r, AA_E_NO_ROUTE, NULL)
+                   : aa_answer_code(r, AA_E_PATH, "%s", why);
     if (aa_route_open(place, row))
         return OK;
     if (aa_route_access(row) == AA_ACCESS_REFUSE)
-        return aa_answer_code(r, AA_E_ROUTE_REFUSED, "%s",
-                              aa_route_name(row));
+        return aa_answer_code(r, AA_E_ROUTE_REFUSED, "%s", aa_route_name(row));
     if (aa_route_native_unchecked(row) &&
         aa_conf_enforce(place, aa_proxied(r)) == AA_ENFORCE_HEADERS)
         return aa_answer_code(r, AA_E_ROUTE_REFUSED,
@@ -64,7 +61,13 @@ static int take_body(request_rec *r, aa_ctx_t *ctx)
         rv = aa_body_drop(r, ctx);
     else if (kind == AA_BODY_JSON && aa_route_reads_body(ctx->match.route))
         rv = aa_body_read(r, ctx);
-    return rv == APR_SUCCESS ? OK : aa_answer_refuse(r, ctx);
+    if (rv == APR_SUCCESS)
+        return OK;
+    if (rv == AP_FILTER_ERROR) { /* answered; what is left is to log it */
+        (void)aa_answer_refuse(r, ctx);
+        return AP_FILTER_ERROR;
+    }
+    return aa_answer_refuse(r, ctx);
 }
 
 static aa_code_e cause_code(aa_policy_cause_e cause)
@@ -123,8 +126,7 @@ static void pass_body(request_rec *r, aa_ctx_t *ctx)
         apr_table_setn(r->headers_in, "Content-Type", "application/json");
 }
 
-static int ask_policy(request_rec *r, aa_ctx_t *ctx,
-                      const aa_dir_conf_t *place)
+static int ask_policy(request_rec *r, aa_ctx_t *ctx, const aa_dir_conf_t *place)
 {
     aa_policy_input_t input = {
         .method = r->method,
@@ -138,10 +140,6 @@ static int ask_policy(request_rec *r, aa_ctx_t *ctx,
     aa_policy_user_t user = {ctx->principal->serial, ctx->principal->user};
 
     ctx->verdict = apr_pcalloc(r->pool, sizeof(*ctx->verdict));
-    if (!place->policy)
-        return aa_answer_code(r, AA_E_POLICY_ABSENT, "%s: %s",
-                              place->policy_file,
-                              place->policy_why ? place->policy_why : "");
     if (aa_policy_decide(ctx->verdict, place->policy, &ctx->match, &input,
                          &user, r->pool) != APR_SUCCESS ||
         ctx->verdict->effect == AA_POLICY_DENY)
@@ -175,8 +173,11 @@ static int decide_by_policy(request_rec *r, aa_ctx_t *ctx,
 {
     int rc;
 
-    if ((rc = route(r, ctx, place)) != OK ||
-        (rc = take_body(r, ctx)) != OK)
+    if (!place->policy || !place->routes)
+        return aa_answer_code(r, AA_E_POLICY_ABSENT, "%s: %s",
+                              place->policy_file,
+                              place->policy_why ? place->policy_why : "");
+    if ((rc = route(r, ctx, place)) != OK || (rc = take_body(r, ctx)) != OK)
         return rc;
     if (ctx->kind == AA_KIND_OPEN)
         return OK;
@@ -202,6 +203,8 @@ int aa_decide_hook(request_rec *r)
     aa_ctx_t *ctx;
     int rc;
 
+    if (aa_is_error_page(r))
+        aa_body_forget(r);
     if (aa_endpoint_is(r))
         return OK;
     if (aa_endpoint_below(r))

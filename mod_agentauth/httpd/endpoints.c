@@ -76,13 +76,15 @@ int aa_endpoint_handler(request_rec *r)
 
     if (ctx && ctx->kind == AA_KIND_PREFLIGHT)
         return aa_answer_preflight(r);
+    if (ctx && ctx->decided)
+        aa_handoff_again(r, ctx);
     if (!aa_endpoint_is(r))
         return DECLINED;
     ctx = aa_ctx(r);
     i = find(r);
     if (r->method_number != endpoints[i].method) {
-        /* httpd makes the header Allow of this, and of nothing else */
-        ap_allow_standard_methods(r, MERGE_ALLOW, endpoints[i].method, -1);
+        /* httpd makes the Allow header of a 405 of this */
+        ap_allow_standard_methods(r, REPLACE_ALLOW, endpoints[i].method, -1);
         return aa_answer_code(r, AA_E_ENDPOINT_METHOD, NULL);
     }
     ap_discard_request_body(r);

@@ -33,6 +33,14 @@ static const char *without_socket(const char *url)
     return bar ? bar + 1 : url;
 }
 
+static const char *url_path(const char *url)
+{
+    const char *host = strstr(url, "://");
+    const char *path = host ? strchr(host + 3, '/') : NULL;
+
+    return path ? path : "/";
+}
+
 static int ends_with(const char *text, const char *tail)
 {
     apr_size_t n = strlen(text), m = strlen(tail);
@@ -52,21 +60,26 @@ static const char *unescaped(request_rec *r, const char *url)
 apr_status_t aa_guard_note(request_rec *r, aa_ctx_t *ctx)
 {
     const aa_dir_conf_t *place = aa_dir_conf(r);
-    const char *url = target(r), *path, *query;
+    const char *url = target(r), *path, *query, *why = NULL;
 
     if (!url)
         return APR_SUCCESS;
     if (apr_table_get(r->notes, "proxy-nocanon") ||
         apr_table_get(r->notes, "proxy-noencode")) {
         query = ap_strchr_c(url, '?');
-        url = unescaped(r, query ? apr_pstrmemdup(r->pool, url,
-                                                  (apr_size_t)(query - url))
-                                 : url);
+        url = unescaped(
+            r, query ? apr_pstrmemdup(r->pool, url, (apr_size_t)(query - url))
+                     : url);
     }
     ctx->sent_url = url ? without_socket(url) : NULL;
     ctx->sent_args = r->args;
     if (!place->routes)
         return APR_SUCCESS;
+    if (!url || !aa_path_plain(url_path(ctx->sent_url), &why))
+        return aa_refuse(&ctx->error, r->pool, AA_E_URL_CHANGED,
+                         "the backend would get a path that can be read in "
+                         "more than one way: %s",
+                         url ? why : "a bad escape");
     path = aa_routes_strip(place->routes, r->uri);
     if (!url || !path || !ends_with(url, path))
         return aa_refuse(&ctx->error, r->pool, AA_E_URL_CHANGED,
@@ -80,14 +93,21 @@ apr_status_t aa_guard_note(request_rec *r, aa_ctx_t *ctx)
 
 static int scheme_carries(const char *url)
 {
-    static const char *const known[] = {"http:", "https:", "ws:",    "wss:",
-                                        "fcgi:", "scgi:",  "uwsgi:", NULL};
+    static const char *const known[] = {
+        "http:", "https:", "ws:", "wss:", "fcgi:", "scgi:", "uwsgi:", NULL};
     const char *const *one;
 
     for (one = known; *one; one++)
         if (!ap_cstr_casecmpn(url, *one, strlen(*one)))
             return 1;
     return 0;
+}
+
+static int url_in_env(const char *url)
+{
+    url = without_socket(url);
+    return !strncmp(url, "fcgi:", 5) || !strncmp(url, "scgi:", 5) ||
+           !strncmp(url, "uwsgi:", 6);
 }
 
 /* scheme://host:port of a URL that names one. */
@@ -104,14 +124,6 @@ static const char *url_origin(const char *url, apr_pool_t *p)
     if (!port)
         port = !strcmp(uri.scheme, "wss") ? 443 : 80;
     return apr_psprintf(p, "%s://%s:%d", uri.scheme, uri.hostname, port);
-}
-
-static const char *url_path(const char *url)
-{
-    const char *host = strstr(url, "://");
-    const char *path = host ? strchr(host + 3, '/') : NULL;
-
-    return path ? path : "/";
 }
 
 static int same_event(const aa_policy_decision_t *a,
@@ -156,10 +168,9 @@ static json_t *decisions_json(const aa_policy_verdict_t *verdict)
         if (told_already(verdict, i))
             continue;
         json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:O*, s:O*}", "res",
-                            one->resource, "act", one->action, "kind",
-                            kind[one->effect], "flt", one->filter, "set",
-                            one->set));
+            list, json_pack("{s:s, s:s, s:s, s:O*, s:O*}", "res", one->resource,
+                            "act", one->action, "kind", kind[one->effect],
+                            "flt", one->filter, "set", one->set));
     }
     return list;
 }
@@ -194,8 +205,9 @@ static int add_assertion(request_rec *r, aa_ctx_t *ctx, const char *url)
         .user = shown_user(ctx, aa_conf_pass_claims(place), r->pool),
         .decisions = aa_json_own(decisions_json(ctx->verdict), r->pool),
         .method = r->method,
-        .path = query ? apr_pstrmemdup(r->pool, path, (apr_size_t)(query - path))
-                      : path,
+        .path = query
+                    ? apr_pstrmemdup(r->pool, path, (apr_size_t)(query - path))
+                    : path,
         .query = query ? query + 1 : NULL,
         .body = ctx->out_replaces ? ctx->out_body : NULL,
         .body_len = ctx->out_len,
@@ -204,17 +216,27 @@ static int add_assertion(request_rec *r, aa_ctx_t *ctx, const char *url)
     };
 
     if (!assertion.aud)
-        return aa_answer_code(r, AA_E_AUDIENCE, "target is %s",
-                              apr_pstrmemdup(r->pool, url,
-                                             (apr_size_t)(path - url)));
+        return aa_answer_code(
+            r, AA_E_AUDIENCE, "target is %s",
+            apr_pstrmemdup(r->pool, url, (apr_size_t)(path - url)));
     if (!aa_runtime->signing)
         return aa_answer_code(r, AA_E_ASSERTION, "no signing key");
     if (aa_assertion_make(&compact, &assertion,
-                          aa_signing_current(aa_runtime->signing),
-                          &ctx->error, r->pool) != APR_SUCCESS)
+                          aa_signing_current(aa_runtime->signing), &ctx->error,
+                          r->pool) != APR_SUCCESS)
         return aa_answer_refuse(r, ctx);
     apr_table_setn(ctx->handed, "AgentAuth-Assertion", compact);
     return OK;
+}
+
+/* What the backend will take for the query. FastCGI and its kin are told it
+ * by a variable, not in the URL. */
+static const char *query_sent(request_rec *r, const char *url)
+{
+    const char *query = strchr(url, '?');
+
+    query = query ? query + 1 : url_in_env(url) ? r->args : NULL;
+    return query ? query : "";
 }
 
 /* The URL's path once unescaped is the decided one, its query the same. */
@@ -222,12 +244,9 @@ static int same_url(request_rec *r, const aa_ctx_t *ctx, const char *url)
 {
     const char *query = strchr(url, '?');
     const char *path = without_socket(
-        query ? apr_pstrmemdup(r->pool, url, (apr_size_t)(query - url))
-              : url);
-    const char *args = ctx->sent_args && *ctx->sent_args ? ctx->sent_args
-                                                         : NULL;
+        query ? apr_pstrmemdup(r->pool, url, (apr_size_t)(query - url)) : url);
 
-    if (query && query[1] ? !args || strcmp(query + 1, args) : args != NULL)
+    if (strcmp(query_sent(r, url), ctx->sent_args ? ctx->sent_args : ""))
         return 0;
     if (!strcmp(path, ctx->sent_url))
         return 1;
@@ -258,8 +277,7 @@ static int pre_request(proxy_worker **worker, proxy_balancer **balancer,
         return aa_answer_code(r, AA_E_SCHEME, "target is %s", *url);
     if (!ctx->sent_url || !same_url(r, ctx, *url))
         return aa_answer_code(r, AA_E_URL_CHANGED, "decided %s, sending %s",
-                              ctx->sent_url ? ctx->sent_url : "nothing",
-                              *url);
+                              ctx->sent_url ? ctx->sent_url : "nothing", *url);
     if ((aa_conf_pass(place) & AA_PASS_ASSERTION) && ctx->principal &&
         aa_conf_enforce(place, 1) == AA_ENFORCE_HEADERS)
         return add_assertion(r, ctx, *url) == OK

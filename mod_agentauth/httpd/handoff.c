@@ -14,6 +14,9 @@
 #include "context.h"
 #include "model/limits.h"
 
+#define COOKIE_DEFAULT "agentauth_session"
+#define COOKIE_HOST "__Host-" /* before the default name, on https */
+
 /* One thing that is handed on, under its three names. */
 static const struct {
     const char *note, *env, *header;
@@ -49,30 +52,60 @@ static apr_status_t collect(const char *values[HANDED], request_rec *r,
         return APR_SUCCESS;
     values[RESOURCE] = verdict->decisions[0].resource;
     values[ACTION] = verdict->decisions[0].action;
-    values[FILTER] =
-        verdict->filter ? aa_json_dump(verdict->filter, r->pool) : "true";
+    values[FILTER] = !verdict->filter       ? "true"
+                     : verdict->filter_text ? verdict->filter_text
+                                            : aa_json_dump(verdict->filter,
+                                                           r->pool);
     return values[FILTER] ? APR_SUCCESS
                           : aa_refuse(&ctx->error, r->pool, AA_E_INTERNAL,
                                       "no memory");
+}
+
+static int has_ours(const apr_table_t *table)
+{
+    const apr_array_header_t *all = apr_table_elts(table);
+    const apr_table_entry_t *e = (const apr_table_entry_t *)all->elts;
+
+    for (int i = 0; i < all->nelts; i++)
+        if (aa_header_is_ours(e[i].key))
+            return 1;
+    return 0;
+}
+
+/* Nobody else may say it for us: what is there goes first. Then names can be
+ * added without a search, which is dear since all of them begin alike. */
+static void forget(request_rec *r)
+{
+    int noted = has_ours(r->notes), set = has_ours(r->subprocess_env);
+
+    for (int i = 0; i < HANDED; i++) {
+        if (noted)
+            apr_table_unset(r->notes, names[i].note);
+        if (set)
+            apr_table_unset(r->subprocess_env, names[i].env);
+    }
 }
 
 /* The note and the variable carry the identity as it is; a header cannot. */
 static void to_server(request_rec *r, const aa_ctx_t *ctx,
                       const char *const values[HANDED])
 {
+    forget(r);
     for (int i = 0; i < HANDED; i++) {
         const char *value = i == IDENTITY && ctx->principal
                                 ? ctx->principal->identity
                                 : values[i];
 
-        if (!value) { /* nobody else may say it for us */
-            apr_table_unset(r->notes, names[i].note);
-            apr_table_unset(r->subprocess_env, names[i].env);
+        if (!value)
             continue;
-        }
-        apr_table_setn(r->notes, names[i].note, value);
-        apr_table_setn(r->subprocess_env, names[i].env, value);
+        apr_table_addn(r->notes, names[i].note, value);
+        apr_table_addn(r->subprocess_env, names[i].env, value);
     }
+    /* A rule of the server's configuration may have set it to another. */
+    if (r->user)
+        apr_table_setn(r->subprocess_env, "REMOTE_USER", r->user);
+    else
+        apr_table_unset(r->subprocess_env, "REMOTE_USER");
 }
 
 static apr_status_t to_headers(request_rec *r, aa_ctx_t *ctx,
@@ -86,9 +119,17 @@ static apr_status_t to_headers(request_rec *r, aa_ctx_t *ctx,
             return aa_refuse(&ctx->error, r->pool, AA_E_HEADER_SIZE,
                              "%s has %" APR_SIZE_T_FMT " bytes",
                              names[i].header, strlen(values[i]));
-        apr_table_setn(ctx->handed, names[i].header, values[i]);
+        apr_table_addn(ctx->handed, names[i].header, values[i]);
     }
     return APR_SUCCESS;
+}
+
+/* SetEnv and a RewriteRule of a section run after the decision. A backend
+ * over http is told in headers, where nobody comes after us. */
+void aa_handoff_again(request_rec *r, const aa_ctx_t *ctx)
+{
+    if (ctx->told && !(r->filename && !strncmp(r->filename, "proxy:http", 10)))
+        to_server(r, ctx, ctx->told);
 }
 
 static int is_langgraph(const aa_dir_conf_t *place)
@@ -100,12 +141,13 @@ static int is_langgraph(const aa_dir_conf_t *place)
 apr_status_t aa_handoff(request_rec *r, aa_ctx_t *ctx)
 {
     const aa_dir_conf_t *place = aa_dir_conf(r);
-    const char *values[HANDED] = {NULL};
+    const char **values = apr_pcalloc(r->pool, HANDED * sizeof(*values));
     apr_status_t rv;
 
     if ((rv = collect(values, r, ctx)) != APR_SUCCESS)
         return rv;
     to_server(r, ctx, values);
+    ctx->told = values;
     if (ctx->decision_id)
         apr_table_setn(r->err_headers_out, "AgentAuth-Decision-Id",
                        ctx->decision_id);
@@ -121,39 +163,57 @@ apr_status_t aa_handoff(request_rec *r, aa_ctx_t *ctx)
 
 /* ---- towards the backend */
 
-/* `name=value` pairs of Cookie less ours, the rest byte for byte. */
-static const char *cookies_left(const char *value, const char *name,
-                                apr_pool_t *p)
-{
-    const char *kept = NULL;
-    apr_size_t len = strlen(name);
-
-    while (*value) {
-        const char *end = strchr(value, ';'), *start = value;
-        apr_size_t n = end ? (apr_size_t)(end - value) : strlen(value);
-        const char *key = value;
-
-        while (*key == ' ' || *key == '\t')
-            key++;
-        if (!strncmp(key, "__Host-", 7))
-            key += 7;
-        if (strncmp(key, name, len) || key[len] != '=') {
-            const char *pair = apr_pstrmemdup(p, start, n);
-
-            kept = kept ? apr_pstrcat(p, kept, ";", pair, NULL) : pair;
-        }
-        value += n + (end ? 1 : 0);
-    }
-    while (kept && (*kept == ' ' || *kept == '\t'))
-        kept++;
-    return kept && *kept ? kept : NULL;
-}
-
-static const char *cookie_name(const request_rec *r)
+/* Is this pair of Cookie or Set-Cookie ours, as a browser or a lenient parser
+ * may read it: blanks around the name, or nameless with the name as value. */
+static int cookie_is_ours(const request_rec *r, const char *pair)
 {
     const char *name = aa_server_conf(r->server)->cookie_name;
+    apr_size_t len;
 
-    return name ? name : "agentauth_session";
+    pair += strspn(pair, " \t=");
+    if (!name) {
+        name = COOKIE_DEFAULT;
+        if (!strncmp(pair, COOKIE_HOST, strlen(COOKIE_HOST)))
+            pair += strlen(COOKIE_HOST);
+    }
+    len = strlen(name);
+    if (strncmp(pair, name, len))
+        return 0;
+    pair += len;
+    return pair[strspn(pair, " \t")] == '=';
+}
+
+/* Where a pair ends. httpd folds two Cookie headers with a comma, which may
+ * also stand in another's value: it is a seam only beside a pair of ours. */
+static const char *cookie_end(const request_rec *r, const char *pair)
+{
+    int ours = cookie_is_ours(r, pair);
+
+    for (; *pair && *pair != ';'; pair++)
+        if (*pair == ',' && (ours || cookie_is_ours(r, pair + 1)))
+            break;
+    return pair;
+}
+
+/* The pairs of Cookie less ours, the rest byte for byte; NULL: none is left. */
+static const char *cookies_left(const request_rec *r, const char *value)
+{
+    char *left = apr_palloc(r->pool, strlen(value) + 1), *to = left;
+
+    while (*value) {
+        const char *end = cookie_end(r, value);
+
+        if (!cookie_is_ours(r, value)) {
+            if (to != left)
+                *to++ = ';';
+            memcpy(to, value, (apr_size_t)(end - value));
+            to += end - value;
+        }
+        value = end + (*end != '\0');
+    }
+    *to = '\0';
+    left += strspn(left, " \t");
+    return *left ? left : NULL;
 }
 
 static void drop_credential(request_rec *r, const aa_ctx_t *ctx,
@@ -172,7 +232,7 @@ static void drop_credential(request_rec *r, const aa_ctx_t *ctx,
                                  ? server->authn.key_header
                                  : "X-API-Key");
     if (cookies) {
-        const char *left = cookies_left(cookies, cookie_name(r), r->pool);
+        const char *left = cookies_left(r, cookies);
 
         if (left)
             apr_table_setn(headers, "Cookie", left);
@@ -225,14 +285,9 @@ static int proxy_env_schemes(request_rec *r, proxy_worker *worker,
 static int is_our_cookie(void *baton, const char *key, const char *value)
 {
     const request_rec *r = baton;
-    const char *name = cookie_name(r);
-    apr_size_t len = strlen(name);
-    const char *at = value;
 
     (void)key;
-    if (!strncmp(at, "__Host-", 7))
-        at += 7;
-    if (strncmp(at, name, len) || at[len] != '=')
+    if (!cookie_is_ours(r, value))
         apr_table_addn(r->headers_out, "Set-Cookie", value);
     return 1;
 }

@@ -29,19 +29,17 @@ int aa_header_is_ours(const char *name)
 }
 
 /* The tokens of Connection that are not names of ours; NULL: none is left.
+ * mod_proxy takes them apart at blanks and semicolons too.
  * A name of ours there would make mod_proxy delete our header. */
 static const char *connection_clean(const char *value, apr_pool_t *p)
 {
     char *copy = apr_pstrdup(p, value), *last, *token;
     const char *kept = NULL;
 
-    for (token = apr_strtok(copy, ",;", &last); token;
-         token = apr_strtok(NULL, ",;", &last)) {
-        while (apr_isspace(*token))
-            token++;
-        if (*token && !aa_header_is_ours(token))
+    for (token = apr_strtok(copy, ",; \t", &last); token;
+         token = apr_strtok(NULL, ",; \t", &last))
+        if (!aa_header_is_ours(token))
             kept = kept ? apr_pstrcat(p, kept, ", ", token, NULL) : token;
-    }
     return kept;
 }
 

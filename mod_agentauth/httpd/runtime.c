@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Start and children: state directory, keys, issuers, cache, background. */
+#include <string.h>
 #include <unistd.h>
 
 #include "apr_optional.h"
@@ -148,6 +149,20 @@ static aa_keysource_shared_t *shared_slots(int n, apr_pool_t *p)
     return apr_shm_baseaddr_get(shm);
 }
 
+/* Virtual hosts may share a realm; the first one says how its keys begin. */
+static void add_realm(apr_array_header_t *realms, const aa_server_conf_t *conf)
+{
+    aa_effective_realm_t *realm;
+
+    for (int i = 0; i < realms->nelts; i++)
+        if (!strcmp(APR_ARRAY_IDX(realms, i, aa_effective_realm_t).name,
+                    conf->authn.realm))
+            return;
+    realm = apr_array_push(realms);
+    realm->name = conf->authn.realm;
+    realm->key_prefixes = conf->authn.key_prefixes;
+}
+
 /* What the command line has to know of this configuration. */
 static int write_effective(const aa_runtime_t *runtime,
                            const aa_state_t *state, uid_t uid, gid_t gid,
@@ -162,13 +177,9 @@ static int write_effective(const aa_runtime_t *runtime,
 
     for (server_rec *s = main; s; s = s->next) {
         const aa_server_conf_t *conf = aa_server_conf(s);
-        aa_effective_realm_t *realm;
 
-        if (!conf->configured)
-            continue;
-        realm = apr_array_push(realms);
-        realm->name = conf->authn.realm;
-        realm->key_prefixes = conf->authn.key_prefixes;
+        if (conf->configured)
+            add_realm(realms, conf);
     }
     effective.realms = (const aa_effective_realm_t *)realms->elts;
     effective.nrealms = realms->nelts;

@@ -44,6 +44,13 @@ aa_principal_t *aa_principal_create(aa_method_e method)
     return principal;
 }
 
+/* U+0000 to U+001F, U+007F, and U+0080 to U+009F, which are two bytes. */
+static int is_control(const unsigned char *at)
+{
+    return *at < 0x20 || *at == 0x7f ||
+           (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0);
+}
+
 /* Jansson has checked the UTF-8 when json_string succeeds. */
 static json_t *clean_string(const char *text, apr_size_t max)
 {
@@ -52,7 +59,7 @@ static json_t *clean_string(const char *text, apr_size_t max)
     if (len < 1 || len > max)
         return NULL;
     for (apr_size_t i = 0; i < len; i++)
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+        if (is_control((const unsigned char *)text + i))
             return NULL;
     return json_string(text);
 }

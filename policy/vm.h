@@ -32,6 +32,7 @@ typedef struct aa_vm_conf_t {
 typedef struct aa_vm_handler_t {
     char *label; /* "threads:create", "threads", "*:create", "*" */
     apr_uint32_t hash;
+    int line; /* where its function begins */
     int told; /* that it changes what a route does not let it */
 } aa_vm_handler_t;
 

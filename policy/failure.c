@@ -205,8 +205,8 @@ static void read_exception(lua_State *L, int exception, aa_job_t *job)
     v->cause = AA_CAUSE_EXCEPTION;
     v->status = (int)status;
     v->detail = apr_pstrmemdup(job->p, detail, len);
-    detail = placed(job, apr_psprintf(job->p, "HTTPException %d: %s",
-                                      v->status, v->detail));
+    detail = placed(job, apr_psprintf(job->p, "HTTPException %d: %s", v->status,
+                                      v->detail));
     v->reason = reason(job, detail, strlen(detail));
 }
 

@@ -135,7 +135,8 @@ const aa_route_t *aa_routes_at(const aa_routes_t *routes, int i);
  *  AgentAuthOpenRoutes. */
 const aa_route_t *aa_routes_named(const aa_routes_t *routes, const char *name);
 
-/* ------------------------------------------------------------------ policies */
+/* ------------------------------------------------------------------ policies
+ */
 
 typedef struct aa_policy_t aa_policy_t; /* one policy file under reload */
 
@@ -178,20 +179,20 @@ int aa_policy_authenticates(aa_policy_t *policy);
 
 /** The user as handlers see it. */
 typedef struct aa_policy_user_t {
-    apr_uint64_t serial;    /* same number: same object, so that a state may
-                               keep its decoded table; 0: do not keep */
-    const json_t *object;   /* identity, permissions, …; shared, read-only */
+    apr_uint64_t serial;  /* same number: same object, so that a state may
+                             keep its decoded table; 0: do not keep */
+    const json_t *object; /* identity, permissions, …; shared, read-only */
 } aa_policy_user_t;
 
 /** The request as handlers see it; all borrowed for the call. */
 typedef struct aa_policy_input_t {
     const char *method;
-    const char *path;       /* without the map's prefix */
-    const char *query;      /* raw, NULL: none */
-    const char *body;       /* as received; NULL: none */
+    const char *path;  /* without the map's prefix */
+    const char *query; /* raw, NULL: none */
+    const char *body;  /* as received; NULL: none */
     apr_size_t body_len;
     apr_time_t now;
-    int allow_unmatched;    /* AgentAuthUnmatched allow */
+    int allow_unmatched; /* AgentAuthUnmatched allow */
 } aa_policy_input_t;
 
 typedef enum aa_policy_effect_e {
@@ -203,28 +204,28 @@ typedef enum aa_policy_effect_e {
 /** Why a request is denied. */
 typedef enum aa_policy_cause_e {
     AA_CAUSE_NONE = 0,
-    AA_CAUSE_FALSE,         /* handler returned false */
-    AA_CAUSE_EXCEPTION,     /* HTTPException */
-    AA_CAUSE_ASSERT,        /* assert failed */
-    AA_CAUSE_UNMATCHED,     /* no handler */
-    AA_CAUSE_ANONYMOUS,     /* user.is_authenticated is false */
-    AA_CAUSE_LUA,           /* Lua error */
-    AA_CAUSE_BUDGET,        /* instructions or memory */
-    AA_CAUSE_RESULT,        /* returned no decision, or a bad filter */
-    AA_CAUSE_QUERY,         /* duplicate or malformed named parameter */
-    AA_CAUSE_BODY,          /* not one strict JSON text, or of a wrong shape */
-    AA_CAUSE_OURS           /* out of memory, a mistake of ours */
+    AA_CAUSE_FALSE,     /* handler returned false */
+    AA_CAUSE_EXCEPTION, /* HTTPException */
+    AA_CAUSE_ASSERT,    /* assert failed */
+    AA_CAUSE_UNMATCHED, /* no handler */
+    AA_CAUSE_ANONYMOUS, /* user.is_authenticated is false */
+    AA_CAUSE_LUA,       /* Lua error */
+    AA_CAUSE_BUDGET,    /* instructions or memory */
+    AA_CAUSE_RESULT,    /* returned no decision, or a bad filter */
+    AA_CAUSE_QUERY,     /* duplicate or malformed named parameter */
+    AA_CAUSE_BODY,      /* not one strict JSON text, or of a wrong shape */
+    AA_CAUSE_OURS       /* out of memory, a mistake of ours */
 } aa_policy_cause_e;
 
 typedef struct aa_policy_decision_t {
     const char *resource, *action;
     aa_policy_effect_e effect;
-    json_t *filter;      /* normal form, with AA_POLICY_FILTER; else NULL.
-                            Shared with other requests: read-only */
+    json_t *filter;          /* normal form, with AA_POLICY_FILTER; else NULL.
+                                Shared with other requests: read-only */
     const char *filter_text; /* it as compact ASCII JSON, NULL: not known */
-    json_t *set;         /* object of the mutable members that the handler
-                            changed; of a member that is an object only the
-                            keys that changed; NULL: none */
+    json_t *set;             /* object of the mutable members that the handler
+                                changed; of a member that is an object only the
+                                keys that changed; NULL: none */
 } aa_policy_decision_t;
 
 /** The outcome for a whole request; all in the pool of the call. */
@@ -236,18 +237,18 @@ typedef struct aa_policy_verdict_t {
                                   be written yet */
     aa_policy_decision_t *decisions;
     int ndecisions;
-    const char *body;          /* new body; NULL: forward the original bytes */
+    const char *body; /* new body; NULL: forward the original bytes */
     apr_size_t body_len;
     /* when effect is AA_POLICY_DENY */
     aa_policy_cause_e cause;
-    int status;                /* for HTTPException, 400 to 599; else 0 */
-    const char *detail;        /* for the client: valid UTF-8, no control
-                                  characters, at most AA_POLICY_DETAIL_MAX */
-    apr_table_t *headers;      /* of HTTPException, checked; NULL: none */
-    const char *reason;        /* for the log: file:line: what; handler */
-    const char *handler;       /* "threads:create", "*"; NULL: none */
-    const char *policy_id;     /* first 16 hex of the policy's SHA-256; NULL
-                                  without aa_policy_conf_t.sha256 */
+    int status;            /* for HTTPException, 400 to 599; else 0 */
+    const char *detail;    /* for the client: valid UTF-8, no control
+                              characters, at most AA_POLICY_DETAIL_MAX */
+    apr_table_t *headers;  /* of HTTPException, checked; NULL: none */
+    const char *reason;    /* for the log: file:line: what; handler */
+    const char *handler;   /* "threads:create", "*"; NULL: none */
+    const char *policy_id; /* first 16 hex of the policy's SHA-256; NULL
+                              without aa_policy_conf_t.sha256 */
 } aa_policy_verdict_t;
 
 /**
@@ -256,8 +257,7 @@ typedef struct aa_policy_verdict_t {
  * @return APR_SUCCESS: @a verdict is filled, whatever it says. There is no
  *         other return: what fails is a denial with a cause.
  */
-apr_status_t aa_policy_decide(aa_policy_verdict_t *verdict,
-                              aa_policy_t *policy,
+apr_status_t aa_policy_decide(aa_policy_verdict_t *verdict, aa_policy_t *policy,
                               const aa_route_match_t *match,
                               const aa_policy_input_t *input,
                               const aa_policy_user_t *user, apr_pool_t *p);
@@ -277,10 +277,8 @@ typedef struct aa_policy_who_t {
  * @param verdict on APR_EINVAL cause, status, detail, headers, reason
  * @return APR_SUCCESS; APR_ENOENT when it returned nil; APR_EINVAL
  */
-apr_status_t aa_policy_authenticate(json_t **user,
-                                    aa_policy_verdict_t *verdict,
+apr_status_t aa_policy_authenticate(json_t **user, aa_policy_verdict_t *verdict,
                                     aa_policy_t *policy,
-                                    const aa_policy_who_t *who,
-                                    apr_pool_t *p);
+                                    const aa_policy_who_t *who, apr_pool_t *p);
 
 #endif

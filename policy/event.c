@@ -221,9 +221,9 @@ static json_t *told(json_t *is, json_t *was, apr_pool_t *p)
     if (!json_is_object(is) || !json_is_object(was))
         return is ? is : aa_value_own(json_null(), p);
     keys = aa_value_own(json_object(), p);
-    json_object_foreach(is, key, value)
-        if (!json_equal(value, json_object_get(was, key)))
-            json_object_set(keys, key, value);
+    json_object_foreach(
+        is, key, value) if (!json_equal(value, json_object_get(was, key)))
+        json_object_set(keys, key, value);
     return keys;
 }
 

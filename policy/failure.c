@@ -64,6 +64,16 @@ static const char *reason(const aa_job_t *job, const char *text, apr_size_t len)
     return with_handler(job, located);
 }
 
+/* What Lua gives no line for: there it is the one where the handler begins. */
+static const char *placed(const aa_job_t *job, const char *text)
+{
+    int line = job->scene ? job->vm->handlers[job->handler].line : 0;
+
+    return line > 0 ? apr_psprintf(job->p, "%s:%d: %s", job->vm->conf->name,
+                                   line, text)
+                    : apr_psprintf(job->p, "%s: %s", job->vm->conf->name, text);
+}
+
 void aa_job_refuse(aa_job_t *job, const char *fmt, ...)
 {
     const char *text;
@@ -72,7 +82,7 @@ void aa_job_refuse(aa_job_t *job, const char *fmt, ...)
     va_start(args, fmt);
     text = apr_pvsprintf(job->p, fmt, args);
     va_end(args);
-    text = apr_pstrcat(job->p, job->vm->conf->name, ": ", text, NULL);
+    text = placed(job, text);
     aa_event_deny(job->verdict, AA_CAUSE_RESULT,
                   reason(job, text, strlen(text)));
     if (job->outcome)
@@ -195,8 +205,8 @@ static void read_exception(lua_State *L, int exception, aa_job_t *job)
     v->cause = AA_CAUSE_EXCEPTION;
     v->status = (int)status;
     v->detail = apr_pstrmemdup(job->p, detail, len);
-    detail = apr_psprintf(job->p, "%s: HTTPException %d: %s",
-                          job->vm->conf->name, v->status, v->detail);
+    detail = placed(job, apr_psprintf(job->p, "HTTPException %d: %s", v->status,
+                                      v->detail));
     v->reason = reason(job, detail, strlen(detail));
 }
 

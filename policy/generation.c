@@ -233,8 +233,7 @@ static aa_generation_t *load(identity_t *is, char **why,
 /* ------------------------------------------------------------------ reload */
 
 static void say(const aa_policy_t *policy, aa_policy_log_e about,
-                const char *format,
-                const char *what)
+                const char *format, const char *what)
 {
     char line[WHY_MAX + 64];
 
@@ -262,7 +261,8 @@ static void swap_in(aa_policy_t *policy, aa_generation_t *g)
     free(stale);
     if (old)
         free_generation(old);
-    say(policy, AA_POLICY_LOG_RELOAD, "policy %s was reloaded", policy->conf.file);
+    say(policy, AA_POLICY_LOG_RELOAD, "policy %s was reloaded",
+        policy->conf.file);
 }
 
 static void keep_old(aa_policy_t *policy, const identity_t *is, char *why)
@@ -275,8 +275,8 @@ static void keep_old(aa_policy_t *policy, const identity_t *is, char *why)
     policy->refused = *is;
     apr_thread_mutex_unlock(policy->mutex);
     if (copy && (!stale || strcmp(stale, copy)))
-        say(policy, AA_POLICY_LOG_BROKEN, "policy was not reloaded, the old one stays in use: %s",
-            copy);
+        say(policy, AA_POLICY_LOG_BROKEN,
+            "policy was not reloaded, the old one stays in use: %s", copy);
     free(stale);
     free(copy);
 }
@@ -292,7 +292,8 @@ static void set_fresh(aa_policy_t *policy, const identity_t *is)
     policy->stale = NULL;
     apr_thread_mutex_unlock(policy->mutex);
     if (stale)
-        say(policy, AA_POLICY_LOG_RELOAD, "policy %s is as before again", policy->conf.file);
+        say(policy, AA_POLICY_LOG_RELOAD, "policy %s is as before again",
+            policy->conf.file);
     free(stale);
 }
 

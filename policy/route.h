@@ -16,16 +16,16 @@ typedef enum aa_from_e {
 
 /** One member of `value`; absent sources make absent members. */
 typedef struct aa_member_t {
-    const char *name;  /* in value */
+    const char *name; /* in value */
     aa_from_e from;
-    const char *key;   /* name in the source; in a body a path "a.b" */
-    json_t *literal;   /* with AA_FROM_LITERAL */
+    const char *key; /* name in the source; in a body a path "a.b" */
+    json_t *literal; /* with AA_FROM_LITERAL */
     struct aa_member_t *members; /* with AA_FROM_TABLE */
     int nmembers;
-    int is_mutable;    /* a handler may change it */
-    char split;        /* with AA_FROM_QUERY and AA_FROM_PATH: the string
-                          becomes a list of its parts between this character;
-                          0: stays a string */
+    int is_mutable; /* a handler may change it */
+    char split;     /* with AA_FROM_QUERY and AA_FROM_PATH: the string
+                       becomes a list of its parts between this character;
+                       0: stays a string */
 } aa_member_t;
 
 /** One (event, value) of a row. */
@@ -35,15 +35,15 @@ typedef struct aa_event_t {
     int nmembers;
     /* The event happens only when the body has this member (a path "a.b"),
      * not null, and, with when_in, when it is one of these strings. */
-    const char *when;            /* NULL: always */
-    const char *const *when_in;  /* NULL-terminated; NULL: any value */
-    int each;                    /* one event for each element of the body,
-                                    which must be an array */
+    const char *when;           /* NULL: always */
+    const char *const *when_in; /* NULL-terminated; NULL: any value */
+    int each;                   /* one event for each element of the body,
+                                   which must be an array */
 } aa_event_t;
 
 struct aa_route_t {
-    const char *name;            /* "POST /threads/{thread_id}/state" */
-    const char *method, *path;   /* of the map, without the prefix */
+    const char *name;          /* "POST /threads/{thread_id}/state" */
+    const char *method, *path; /* of the map, without the prefix */
     aa_access_e access;
     aa_body_e body;
     aa_event_t *events;
@@ -51,10 +51,10 @@ struct aa_route_t {
     int reads_body;
     int websocket;
     int native_unchecked;
-    const json_t *enforce;       /* for enforcement by the gateway */
+    const json_t *enforce;          /* for enforcement by the gateway */
     const char *const *query_names; /* NULL-terminated */
     /* A body whose `when` selects no event at all is refused. */
-    int events_optional;         /* 1: no event is fine (any user) */
+    int events_optional; /* 1: no event is fine (any user) */
 };
 
 /** 1 when the map (or the vocabulary that every LangGraph policy may use) has

@@ -296,6 +296,7 @@ void aa_vm_register(lua_State *L, const char *label)
 {
     aa_vm_t *vm = aa_vm_of(L);
     aa_vm_handler_t *h;
+    lua_Debug where;
     char *copy;
 
     if (vm->nhandlers == AA_VM_HANDLERS_MAX)
@@ -309,6 +310,9 @@ void aa_vm_register(lua_State *L, const char *label)
     h->label = copy;
     h->hash = hash_more(HASH_BEGIN, label);
     h->told = 0;
+    lua_pushvalue(L, -1);
+    lua_getinfo(L, ">S", &where);
+    h->line = where.linedefined;
     lua_rawgetp(L, LUA_REGISTRYINDEX, &handlers_key);
     lua_insert(L, -2);
     lua_rawseti(L, -2, vm->nhandlers);

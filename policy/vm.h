@@ -32,6 +32,7 @@ typedef struct aa_vm_conf_t {
 typedef struct aa_vm_handler_t {
     char *label; /* "threads:create", "threads", "*:create", "*" */
     apr_uint32_t hash;
+    int line; /* where its function begins */
     int told; /* that it changes what a route does not let it */
 } aa_vm_handler_t;
 
@@ -59,12 +60,12 @@ typedef struct aa_vm_t {
     const aa_vm_conf_t *conf;
     struct aa_vm_t *next; /* in the list of idle states */
     /* limits */
-    apr_size_t used;     /* bytes */
-    apr_size_t base;     /* bytes once the policy was loaded */
-    int refused;         /* the allocator said no, Lua may try again */
+    apr_size_t used;        /* bytes */
+    apr_size_t base;        /* bytes once the policy was loaded */
+    int refused;            /* the allocator said no, Lua may try again */
     void *kept[AA_VM_KEPT]; /* free small blocks, a list for each size */
-    long left;           /* instructions */
-    apr_time_t deadline; /* of CPU time; 0: not looked at yet */
+    long left;              /* instructions */
+    apr_time_t deadline;    /* of CPU time; 0: not looked at yet */
     aa_spent_e spent;
     char spent_at[80]; /* "policy.lua:12: "; empty: not known */
     /* the policy */

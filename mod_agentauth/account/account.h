@@ -43,7 +43,7 @@ typedef struct aa_user_t {
 
 typedef struct aa_key_t {
     const char *realm, *id, *owner, *name;
-    const char *const *permissions; /* NULL: has its owner's */
+    const char *const *permissions;         /* NULL: has its owner's */
     apr_time_t created, expires, last_used; /* 0: none */
 } aa_key_t;
 

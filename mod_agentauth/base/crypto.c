@@ -45,8 +45,7 @@ apr_status_t aa_crypto_sha256(unsigned char out[AA_SHA256_LEN], const void *a,
 }
 
 apr_status_t aa_crypto_hmac(unsigned char out[AA_SHA256_LEN], const void *key,
-                            apr_size_t keylen, const void *data,
-                            apr_size_t len)
+                            apr_size_t keylen, const void *data, apr_size_t len)
 {
     unsigned int outlen = AA_SHA256_LEN;
 
@@ -65,8 +64,7 @@ void aa_crypto_wipe(void *secret, apr_size_t len)
     OPENSSL_cleanse(secret, len);
 }
 
-const char *aa_base64url_encode(const void *data, apr_size_t len,
-                                apr_pool_t *p)
+const char *aa_base64url_encode(const void *data, apr_size_t len, apr_pool_t *p)
 {
     const unsigned char *in = data;
     char *text = apr_palloc(p, (len + 2) / 3 * 4 + 1), *out = text;

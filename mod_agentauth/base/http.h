@@ -27,10 +27,8 @@ typedef struct aa_http_answer_t {
  * @param why on failure a line for the log
  * @return APR_SUCCESS whatever the status; APR_TIMEUP; APR_EGENERAL
  */
-AA_CHECKED apr_status_t aa_http_get(aa_http_answer_t **answer,
-                                    const char **why, const char *url,
-                                    const char *accept,
-                                    apr_interval_time_t timeout,
-                                    apr_pool_t *p);
+AA_CHECKED apr_status_t aa_http_get(aa_http_answer_t **answer, const char **why,
+                                    const char *url, const char *accept,
+                                    apr_interval_time_t timeout, apr_pool_t *p);
 
 #endif

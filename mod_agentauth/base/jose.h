@@ -31,8 +31,7 @@ AA_CHECKED apr_status_t aa_jwks_parse(aa_jwks_t **jwks, const char *text,
  *  its length reaches their hash's (RFC 7518 s3.2); a token's kid is not
  *  looked at. @return APR_SUCCESS; APR_EINVAL below 32 bytes */
 AA_CHECKED apr_status_t aa_jwks_from_secret(aa_jwks_t **jwks,
-                                            const void *secret,
-                                            apr_size_t len);
+                                            const void *secret, apr_size_t len);
 void aa_jwks_ref(aa_jwks_t *jwks);
 void aa_jwks_unref(aa_jwks_t *jwks);
 /** Usable keys in the set. */
@@ -40,12 +39,12 @@ int aa_jwks_count(const aa_jwks_t *jwks);
 
 /** A token cut into its parts; nothing is verified yet. */
 typedef struct aa_jws_t {
-    const char *compact;   /* borrowed, may lack a NUL */
-    apr_size_t len;        /* bytes of compact */
-    apr_size_t signed_len; /* bytes of header '.' payload */
+    const char *compact;     /* borrowed, may lack a NUL */
+    apr_size_t len;          /* bytes of compact */
+    apr_size_t signed_len;   /* bytes of header '.' payload */
     json_t *header, *claims; /* owned by the pool */
-    const char *alg, *kid; /* of the header; kid NULL: none */
-    const char *iss;       /* of the claims, UNVERIFIED, NULL: none */
+    const char *alg, *kid;   /* of the header; kid NULL: none */
+    const char *iss;         /* of the claims, UNVERIFIED, NULL: none */
     const unsigned char *signature;
     apr_size_t signature_len;
 } aa_jws_t;
@@ -63,13 +62,13 @@ AA_CHECKED apr_status_t aa_jws_parse(aa_jws_t **jws, const char *compact,
 
 /** What a caller expects of a JWT; every member that is set must match. */
 typedef struct aa_jwt_expect_t {
-    const char *iss;              /* exact issuer, never NULL */
-    const char *const *aud;       /* one of these, NULL-terminated, not empty */
-    const char *const *alg;       /* allowed algorithms, NULL-terminated */
+    const char *iss;        /* exact issuer, never NULL */
+    const char *const *aud; /* one of these, NULL-terminated, not empty */
+    const char *const *alg; /* allowed algorithms, NULL-terminated */
     const char *const *typ_refused; /* header typ values refused, or NULL */
-    const char *nonce;            /* OIDC nonce, NULL: not looked at */
-    apr_time_t now;               /* caller's clock, microseconds */
-    apr_interval_time_t leeway;   /* clock skew, microseconds */
+    const char *nonce;              /* OIDC nonce, NULL: not looked at */
+    apr_time_t now;                 /* caller's clock, microseconds */
+    apr_interval_time_t leeway;     /* clock skew, microseconds */
 } aa_jwt_expect_t;
 
 /**

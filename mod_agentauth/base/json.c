@@ -56,10 +56,9 @@ apr_status_t aa_json_parse(json_t **value, const char **why, const char *text,
         *why = "nested too deeply";
         return APR_EINVAL;
     }
-    *value = aa_json_own(json_loadb(text, len,
-                                    JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
-                                    &error),
-                         p);
+    *value = aa_json_own(
+        json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error),
+        p);
     if (*value)
         return APR_SUCCESS;
     *why = apr_psprintf(p, "JSON error %d at byte %d", json_error_code(&error),

@@ -20,7 +20,8 @@ void aa_state_paths(aa_state_t *state, const char *dir, apr_pool_t *p)
     state->jwks = apr_pstrcat(p, dir, "/jwks", NULL);
     state->epoch = apr_pstrcat(p, dir, "/epoch", NULL);
     state->effective = apr_pstrcat(p, dir, "/effective.json", NULL);
-    state->store_url = apr_pstrcat(p, "sqlite:", dir, "/agentauth.sqlite", NULL);
+    state->store_url =
+        apr_pstrcat(p, "sqlite:", dir, "/agentauth.sqlite", NULL);
 }
 
 static apr_status_t refuse_system(aa_error_t *err, apr_pool_t *p,

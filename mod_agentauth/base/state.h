@@ -15,7 +15,8 @@ typedef struct aa_state_t {
     const char *jwks;      /* directory: issuers' key sets as last fetched */
     const char *epoch;     /* the epoch page */
     const char *effective; /* effective.json: what httpd runs with */
-    const char *store_url; /* "sqlite:DIR/agentauth.sqlite", the default store */
+    const char
+        *store_url; /* "sqlite:DIR/agentauth.sqlite", the default store */
 } aa_state_t;
 
 /** Fill in the paths; looks at nothing. */

@@ -59,7 +59,8 @@ int aa_cli_routes_open(const aa_routes_t **routes, const aa_cli_t *cli)
 static void log_to_stderr(void *baton, aa_policy_log_e about, const char *line)
 {
     (void)baton;
-    fprintf(stderr, "%s%s\n", about == AA_POLICY_LOG_BROKEN ? "error: " : "", line);
+    fprintf(stderr, "%s%s\n", about == AA_POLICY_LOG_BROKEN ? "error: " : "",
+            line);
 }
 
 static void sha256(unsigned char out[32], const void *data, apr_size_t len)

@@ -12,15 +12,15 @@
 /** What one assertion says; all borrowed. */
 typedef struct aa_assertion_t {
     const char *iss, *aud, *sub;
-    const char *decision_id;     /* jti */
-    const json_t *permissions;   /* array: perm */
-    const json_t *user;          /* object: usr */
-    const json_t *decisions;     /* array of {res, act, kind, flt, set}: dec */
-    const char *method, *path;   /* htm, htp: as sent to the backend */
-    const char *query;           /* raw, hashed into htq; NULL: as "" */
-    const char *body;            /* as sent, hashed into bdy; NULL: no bdy */
+    const char *decision_id;   /* jti */
+    const json_t *permissions; /* array: perm */
+    const json_t *user;        /* object: usr */
+    const json_t *decisions;   /* array of {res, act, kind, flt, set}: dec */
+    const char *method, *path; /* htm, htp: as sent to the backend */
+    const char *query;         /* raw, hashed into htq; NULL: as "" */
+    const char *body;          /* as sent, hashed into bdy; NULL: no bdy */
     apr_size_t body_len;
-    const char *policy;          /* pol: first 16 hex of its SHA-256; or NULL */
+    const char *policy; /* pol: first 16 hex of its SHA-256; or NULL */
     apr_time_t now;
 } aa_assertion_t;
 

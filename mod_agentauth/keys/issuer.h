@@ -10,10 +10,10 @@
 
 /** An issuer as configured; filled by httpd's <AgentAuthIssuer>. */
 typedef struct aa_issuer_t {
-    const char *url;               /* exact iss */
-    const char *const *audiences;  /* NULL-terminated, not empty */
-    const char *jwks;              /* absolute file, URL, or NULL: discovery */
-    const char *secret;            /* HS* secret bytes, or NULL */
+    const char *url;              /* exact iss */
+    const char *const *audiences; /* NULL-terminated, not empty */
+    const char *jwks;             /* absolute file, URL, or NULL: discovery */
+    const char *secret;           /* HS* secret bytes, or NULL */
     apr_size_t secret_len;
     const char *const *algorithms; /* NULL-terminated, never NULL or empty */
     const char *identity_claim;    /* "sub" */
@@ -33,11 +33,11 @@ typedef struct aa_keysource_shared_t {
 } aa_keysource_shared_t;
 
 typedef struct aa_keysource_conf_t {
-    const char *cache_dir;         /* STATEDIR/jwks, writable by children */
-    apr_interval_time_t interval;  /* at most one fetch in it; default 60s */
-    apr_interval_time_t refresh;   /* refetch when this old; default 10min */
-    apr_interval_time_t max_age;   /* refuse a set older than this; 24h */
-    apr_interval_time_t timeout;   /* of one fetch; default 5s */
+    const char *cache_dir;        /* STATEDIR/jwks, writable by children */
+    apr_interval_time_t interval; /* at most one fetch in it; default 60s */
+    apr_interval_time_t refresh;  /* refetch when this old; default 10min */
+    apr_interval_time_t max_age;  /* refuse a set older than this; 24h */
+    apr_interval_time_t timeout;  /* of one fetch; default 5s */
 } aa_keysource_conf_t;
 
 /**

@@ -12,12 +12,11 @@ typedef struct aa_signing_t aa_signing_t;
 
 /**
  * Read all keys of @a dir (signing-<epoch seconds>-<random>.pem, 0600; one
- * that others may read or that is broken is an error), make one when there is none
- * or the newest is older than @a rotate, remove those that stopped signing
+ * that others may read or that is broken is an error), make one when there is
+ * none or the newest is older than @a rotate, remove those that stopped signing
  * more than @a keep ago. Called by the parent.
  */
-AA_CHECKED apr_status_t aa_signing_open(aa_signing_t **signing,
-                                        const char *dir,
+AA_CHECKED apr_status_t aa_signing_open(aa_signing_t **signing, const char *dir,
                                         apr_interval_time_t rotate,
                                         apr_interval_time_t keep,
                                         apr_time_t now, aa_error_t *err,

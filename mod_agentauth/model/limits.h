@@ -4,16 +4,16 @@
 #define AA_LIMITS_H
 
 /* credentials */
-#define AA_CREDENTIAL_MAX 16384       /* bytes of one credential, any kind */
-#define AA_JWT_MAX AA_CREDENTIAL_MAX  /* bytes of a compact JWS */
-#define AA_JOSE_DEPTH_MAX 16          /* nesting of JOSE header and claims */
-#define AA_IDENTITY_MAX 255           /* bytes of an identity, UTF-8 */
-#define AA_PERMISSIONS_MAX 1024       /* permissions of one principal */
-#define AA_PERMISSION_BYTES_MAX 256   /* bytes of one permission */
-#define AA_REALM_MAX 255              /* bytes of a realm's name */
-#define AA_NAME_MAX 255               /* bytes of a user's or key's name */
-#define AA_KEY_PREFIX_MAX 64          /* bytes of an API key prefix */
-#define AA_KEY_PREFIX_MIN 4           /* and the fewest it may have */
+#define AA_CREDENTIAL_MAX 16384      /* bytes of one credential, any kind */
+#define AA_JWT_MAX AA_CREDENTIAL_MAX /* bytes of a compact JWS */
+#define AA_JOSE_DEPTH_MAX 16         /* nesting of JOSE header and claims */
+#define AA_IDENTITY_MAX 255          /* bytes of an identity, UTF-8 */
+#define AA_PERMISSIONS_MAX 1024      /* permissions of one principal */
+#define AA_PERMISSION_BYTES_MAX 256  /* bytes of one permission */
+#define AA_REALM_MAX 255             /* bytes of a realm's name */
+#define AA_NAME_MAX 255              /* bytes of a user's or key's name */
+#define AA_KEY_PREFIX_MAX 64         /* bytes of an API key prefix */
+#define AA_KEY_PREFIX_MIN 4          /* and the fewest it may have */
 
 /* JWK sets */
 #define AA_JWKS_BYTES_MAX (1024 * 1024) /* bytes of a set or of discovery */
@@ -28,28 +28,28 @@
 #define AA_SIGNING_BYTES_MAX 4096       /* bytes of one of their files */
 
 /* outgoing requests */
-#define AA_HTTP_BODY_MAX (1024 * 1024)  /* bytes of an answer */
-#define AA_HTTP_HEADER_MAX 65536        /* bytes of an answer's head */
-#define AA_URL_MAX 2048                 /* bytes of a URL that is fetched */
+#define AA_HTTP_BODY_MAX (1024 * 1024) /* bytes of an answer */
+#define AA_HTTP_HEADER_MAX 65536       /* bytes of an answer's head */
+#define AA_URL_MAX 2048                /* bytes of a URL that is fetched */
 
 /* what is handed to the backend */
-#define AA_HANDED_HEADER_MAX 4096     /* bytes of one header of ours */
-#define AA_ASSERTION_MAX 8192         /* bytes of the assertion */
+#define AA_HANDED_HEADER_MAX 4096 /* bytes of one header of ours */
+#define AA_ASSERTION_MAX 8192     /* bytes of the assertion */
 
 /* requests */
-#define AA_BODY_MAX_DEFAULT (16 * 1024 * 1024) /* AgentAuthMaxBody */
+#define AA_BODY_MAX_DEFAULT (16 * 1024 * 1024)     /* AgentAuthMaxBody */
 #define AA_BODY_MAX_CEILING (1024LL * 1024 * 1024) /* and its upper bound */
-#define AA_BODY_DEPTH_MAX 512         /* nesting of a request body */
-#define AA_QUERY_PARAMS_MAX 256       /* named parameters of one query */
-#define AA_PATH_MAX 8192              /* bytes of a path */
-#define AA_BATCH_MAX 1000             /* elements of a batch body */
+#define AA_BODY_DEPTH_MAX 512   /* nesting of a request body */
+#define AA_QUERY_PARAMS_MAX 256 /* named parameters of one query */
+#define AA_PATH_MAX 8192        /* bytes of a path */
+#define AA_BATCH_MAX 1000       /* elements of a batch body */
 
 /* configuration */
-#define AA_CONF_WORD_MAX 255          /* bytes of a name in a directive */
-#define AA_CONF_PATH_MAX 1024         /* bytes of AgentAuthPath or a prefix */
-#define AA_ORIGINS_MAX 256            /* origins in one list */
-#define AA_PASS_CLAIMS_MAX 64         /* claims in AgentAuthPassClaims */
-#define AA_RELOAD_MIN 50000LL         /* microseconds */
+#define AA_CONF_WORD_MAX 255  /* bytes of a name in a directive */
+#define AA_CONF_PATH_MAX 1024 /* bytes of AgentAuthPath or a prefix */
+#define AA_ORIGINS_MAX 256    /* origins in one list */
+#define AA_PASS_CLAIMS_MAX 64 /* claims in AgentAuthPassClaims */
+#define AA_RELOAD_MIN 50000LL /* microseconds */
 #define AA_RELOAD_DEFAULT 250000LL
 
 /* caches */
@@ -58,15 +58,15 @@
 #define AA_CACHE_TTL_MAX (60 * 1000000LL) /* microseconds a fact may live */
 
 /* store, epoch page, state directory */
-#define AA_STORE_IDLE_MAX 16          /* idle connections a process */
-#define AA_STORE_STATEMENTS_MAX 32    /* prepared statements a connection */
-#define AA_STORE_COLUMNS_MAX 16       /* columns of one row */
-#define AA_STORE_READ_WAIT 500        /* milliseconds a read waits for a lock */
-#define AA_STORE_WRITE_WAIT 2000      /* … a durable write */
-#define AA_STORE_LAZY_WAIT 20         /* … a write that may be lost */
-#define AA_EPOCH_SLOTS 4096           /* slots of the epoch page */
-#define AA_EFFECTIVE_BYTES_MAX (1024 * 1024) /* bytes of effective.json */
-#define AA_PEPPER_LEN 32              /* bytes */
+#define AA_STORE_IDLE_MAX 16       /* idle connections a process */
+#define AA_STORE_STATEMENTS_MAX 32 /* prepared statements a connection */
+#define AA_STORE_COLUMNS_MAX 16    /* columns of one row */
+#define AA_STORE_READ_WAIT 500     /* milliseconds a read waits for a lock */
+#define AA_STORE_WRITE_WAIT 2000   /* … a durable write */
+#define AA_STORE_LAZY_WAIT 20      /* … a write that may be lost */
+#define AA_EPOCH_SLOTS 4096        /* slots of the epoch page */
+#define AA_EFFECTIVE_BYTES_MAX (1024 * 1024)  /* bytes of effective.json */
+#define AA_PEPPER_LEN 32                      /* bytes */
 #define AA_KEY_USED_INTERVAL (60 * 1000000LL) /* between last-used marks */
 
 #endif

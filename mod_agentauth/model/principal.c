@@ -39,8 +39,7 @@ aa_principal_t *aa_principal_create(aa_method_e method)
     principal->pool = pool;
     principal->method = method;
     principal->refs = 1;
-    apr_pool_cleanup_register(pool, principal, release,
-                              apr_pool_cleanup_null);
+    apr_pool_cleanup_register(pool, principal, release, apr_pool_cleanup_null);
     return principal;
 }
 
@@ -88,8 +87,8 @@ int aa_identity_reserved(const char *identity)
 apr_status_t aa_principal_seal(aa_principal_t *principal)
 {
     static const char *const none[] = {NULL};
-    json_t *user = principal->claims ? json_copy(principal->claims)
-                                     : json_object();
+    json_t *user =
+        principal->claims ? json_copy(principal->claims) : json_object();
     json_t *name;
 
     if (!principal->permissions)
@@ -98,9 +97,9 @@ apr_status_t aa_principal_seal(aa_principal_t *principal)
     if (principal->method != AA_METHOD_OPEN && principal->identity &&
         aa_identity_reserved(principal->identity))
         return APR_EINVAL;
-    if (json_object_set_new(user, "identity",
-                            clean_string(principal->identity,
-                                         AA_IDENTITY_MAX)) != 0 ||
+    if (json_object_set_new(
+            user, "identity",
+            clean_string(principal->identity, AA_IDENTITY_MAX)) != 0 ||
         json_object_set_new(user, "permissions",
                             permission_list(principal->permissions)) != 0)
         return APR_EINVAL;

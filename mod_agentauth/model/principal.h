@@ -44,15 +44,15 @@ typedef struct aa_principal_t {
     apr_time_t expires;             /* end of the credential; 0: none */
     apr_uint64_t serial;            /* unique in this process */
     /* how long the fact may be believed */
-    apr_time_t stale;               /* cached facts end here */
-    apr_uint32_t epoch_slot;        /* which slot of the epoch page */
-    apr_uint64_t epoch;             /* its value before the store was read */
-    int has_epoch;                  /* 0: no durable record behind this */
+    apr_time_t stale;        /* cached facts end here */
+    apr_uint32_t epoch_slot; /* which slot of the epoch page */
+    apr_uint64_t epoch;      /* its value before the store was read */
+    int has_epoch;           /* 0: no durable record behind this */
     /* internal */
-    aa_rendering_t *renderings;     /* grows by compare-and-swap only */
+    aa_rendering_t *renderings; /* grows by compare-and-swap only */
     apr_uint32_t refs;
-    apr_pool_t *pool;               /* owns everything above */
-    apr_size_t bytes;               /* estimate for the cache's bound */
+    apr_pool_t *pool; /* owns everything above */
+    apr_size_t bytes; /* estimate for the cache's bound */
 } aa_principal_t;
 
 /**

@@ -80,9 +80,9 @@ AA_CHECKED apr_status_t aa_store_read(aa_store_t *store, const char *sql,
  *         missing, locked, full, read-only
  */
 AA_CHECKED apr_status_t aa_store_write(aa_store_t *store,
-                                       aa_durability_e durability,
-                                       aa_tx_fn *fn, void *baton,
-                                       aa_error_t *err, apr_pool_t *p);
+                                       aa_durability_e durability, aa_tx_fn *fn,
+                                       void *baton, aa_error_t *err,
+                                       apr_pool_t *p);
 
 /** A statement inside a transaction; @a changed (may be NULL) gets the number
  *  of rows written. APR_EEXIST when a unique constraint refuses. */

@@ -345,6 +345,11 @@ static void reasons(void **state)
                   "GET /threads/a", NULL);
     assert_contains(v.reason, ".lua:4: no; handler threads");
     v = world_try(w,
+                  ON "auth.on.threads(function()\n\n"
+                     "  return {}\nend)",
+                  "GET /threads/a", NULL);
+    assert_contains(v.reason, ".lua:2: returned a bad filter: ");
+    v = world_try(w,
                   ALL "error(auth.HTTPException{headers = {a = 'b', "
                       "['Retry-After'] = 5}})" END,
                   "GET /threads/a", NULL);

@@ -30,10 +30,9 @@ static int become(const aa_cli_t *cli, uid_t owner, gid_t group)
         return AA_EXIT_FINE;
     if (geteuid() != 0)
         return aa_cli_fail(cli,
-                           "state directory %s belongs to %s: run this as %s "
-                           "or as root",
+                           "state directory %s belongs to %s: run this as %s%s",
                            cli->state.dir, user_name(cli, owner),
-                           user_name(cli, owner));
+                           user_name(cli, owner), owner ? " or as root" : "");
     if (setgroups(0, NULL) != 0 || setgid(group) != 0 || setuid(owner) != 0)
         return aa_cli_fail(cli, "cannot become %s: %s", user_name(cli, owner),
                            strerror(errno));

@@ -114,15 +114,21 @@ int aa_answer_reply(request_rec *r, const aa_reply_t *reply)
 
 /* ---- the error filter: httpd's HTML becomes our JSON */
 
+/* A policy may answer with a status of its own choice: then the text is that
+ * status's, since "forbidden" under a 404 would tell what it is to hide. */
 static const char *error_text(request_rec *r, const aa_ctx_t *ctx)
 {
-    const char *line;
+    const aa_code_info_t *info = &aa_codes[ctx->error.code];
+    const char *line = ap_get_status_line(r->status);
+    char *text;
 
-    if (ctx->error.code)
-        return aa_codes[ctx->error.code].text;
-    line = ap_get_status_line(r->status) + 4;
-    return apr_pstrcat(r->pool, apr_psprintf(r->pool, "%c", *line | 0x20),
-                       line + 1, NULL);
+    if (ctx->error.code && r->status == info->status)
+        return info->text;
+    if (atoi(line) != r->status)
+        return "refused";
+    text = apr_pstrdup(r->pool, line + 4);
+    ap_str_tolower(text);
+    return text;
 }
 
 static const char *error_json(request_rec *r, const aa_ctx_t *ctx)

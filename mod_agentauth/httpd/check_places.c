@@ -291,11 +291,15 @@ static void auth_type_check(aa_check_t *check, const aa_dir_conf_t *conf,
 
 static void open_access_check(aa_check_t *check, const aa_section_t *section)
 {
-    if (section->conf->open_access == 1)
-        aa_check_warning(check, AA_E_CONF_OPEN, "AgentAuthOpenAccess",
-                         aa_places_line(section, "AgentAuthOpenAccess"),
-                         "is On: everybody is let in as 'anonymous'; it is "
-                         "meant for development");
+    const char *line;
+
+    if (section->conf->open_access != 1)
+        return;
+    line = aa_places_line(section, "AgentAuthOpenAccess");
+    aa_places_opened(line);
+    aa_check_warning(check, AA_E_CONF_OPEN, "AgentAuthOpenAccess", line,
+                     "is On: everybody is let in as 'anonymous'; it is "
+                     "meant for development");
 }
 
 static void section_check(aa_check_t *check, const aa_section_t *section,

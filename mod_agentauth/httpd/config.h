@@ -163,5 +163,7 @@ const char *aa_secret_read(const char **secret, apr_size_t *len,
 /** Every aa_dir_conf_t with a policy that check_config has prepared, in the
  *  order of the configuration; for listings in status. */
 const apr_array_header_t *aa_policy_places(void);
+/** Where AgentAuthOpenAccess is On: const char *, file and line; or NULL. */
+const apr_array_header_t *aa_open_places(void);
 
 #endif

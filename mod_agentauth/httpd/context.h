@@ -27,6 +27,8 @@ typedef enum aa_kind_e {
 typedef struct aa_ctx_t {
     aa_request_t request;       /* as seen below the wall */
     aa_kind_e kind;
+    const void *place;          /* the per-directory settings for which … */
+    int place_enabled;          /* … this was found out */
     /* who */
     aa_principal_t *principal;  /* a reference, or NULL */
     aa_credential_t credential; /* what proved it */
@@ -48,6 +50,7 @@ typedef struct aa_ctx_t {
     /* what may leave towards the backend */
     const char *sent_url;       /* proxy URL that was decided, without query */
     const char *sent_args;      /* its query, NULL: none */
+    const char **told;          /* what notes and environment were given */
     apr_table_t *handed;        /* headers for the backend, NULL: none */
     /* what was refused */
     aa_error_t error;
@@ -118,6 +121,8 @@ apr_status_t aa_body_filter(ap_filter_t *f, apr_bucket_brigade *bb,
 
 /* handoff.c: notes, environment, headers */
 AA_CHECKED apr_status_t aa_handoff(request_rec *r, aa_ctx_t *ctx);
+/** Say it again to a handler inside: another module may have spoken since. */
+void aa_handoff_again(request_rec *r, const aa_ctx_t *ctx);
 void aa_handoff_insert(request_rec *r);
 void aa_handoff_register(void);
 int aa_handoff_register_late(apr_pool_t *p); /* OK or a status */

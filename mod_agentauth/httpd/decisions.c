@@ -105,10 +105,32 @@ static const char *effect(const request_rec *r, const aa_ctx_t *ctx)
     return ctx->decided ? "allow" : r->status < 400 ? "exempt" : "none";
 }
 
+/* What a client chose need not be UTF-8; then it is shown escaped, so that
+ * nobody can keep a line from being written. */
+static int is_utf8(const char *text)
+{
+    json_t *checked = json_string(text);
+
+    json_decref(checked);
+    return checked != NULL;
+}
+
+static const char *shown_path(request_rec *r)
+{
+    return is_utf8(r->uri) ? r->uri : ap_escape_uri(r->pool, r->uri);
+}
+
+static const char *shown_reason(request_rec *r, const char *reason)
+{
+    return !reason || is_utf8(reason) ? reason
+                                      : ap_escape_logitem(r->pool, reason);
+}
+
 static const char *line(request_rec *r, const aa_ctx_t *ctx)
 {
     char time[APR_RFC822_DATE_LEN];
     const aa_principal_t *user = ctx->principal;
+    const char *text;
     json_t *object;
 
     apr_rfc822_date(time, r->request_time);
@@ -116,8 +138,8 @@ static const char *line(request_rec *r, const aa_ctx_t *ctx)
         json_pack("{s:s, s:s*, s:s, s:s, s:s*, s:i, s:s, s:s*, s:s*, s:s*, "
                   "s:o, s:s*, s:O*, s:s*, s:s*, s:s*}",
                   "time", time, "id", ctx->decision_id, "method", r->method,
-                  "path", r->uri, "client", ctx->request.client_ip, "status",
-                  r->status, "effect", effect(r, ctx), "user",
+                  "path", shown_path(r), "client", ctx->request.client_ip,
+                  "status", r->status, "effect", effect(r, ctx), "user",
                   user ? user->identity : NULL, "by",
                   user ? aa_method_words[user->method] : NULL, "credential",
                   user ? user->credential_id : NULL, "events",
@@ -126,38 +148,32 @@ static const char *line(request_rec *r, const aa_ctx_t *ctx)
                   ctx->verdict ? ctx->verdict->filter : NULL, "policy",
                   ctx->verdict ? ctx->verdict->policy_id : NULL, "code",
                   ctx->error.code ? aa_codes[ctx->error.code].number : NULL,
-                  "reason", ctx->error.reason),
+                  "reason", shown_reason(r, ctx->error.reason)),
         r->pool);
-    return object ? aa_json_dump(object, r->pool) : NULL;
+    text = object ? aa_json_dump(object, r->pool) : NULL;
+    return text ? text : "{\"error\":\"line could not be made\"}";
 }
 
-/* A path need not be UTF-8; then it is shown escaped. */
-static const char *escaped_line(request_rec *r, const aa_ctx_t *ctx)
+/* The request that was decided: the last of a chain of internal redirects,
+ * but not the error page that shows the refusal. */
+static request_rec *decided(request_rec *r)
 {
-    const char *text = line(r, ctx), *uri = r->uri;
-
-    if (text)
-        return text;
-    r->uri = ap_escape_uri(r->pool, uri);
-    text = line(r, ctx);
-    r->uri = (char *)uri;
-    return text ? text : "{\"error\":\"line could not be made\"}";
+    while (r->next && !aa_is_error_page(r->next))
+        r = r->next;
+    return r;
 }
 
 int aa_decision_log(request_rec *r)
 {
     const aa_server_conf_t *conf = aa_server_conf(r->server);
-    request_rec *last = r;
-    const aa_ctx_t *ctx;
+    request_rec *last = decided(r);
+    const aa_ctx_t *ctx = aa_ctx_peek(last);
     const char *text;
     apr_size_t len;
 
-    while (last->next)
-        last = last->next;
-    ctx = aa_ctx_peek(last);
     if (!conf->decision_file || !ctx)
         return DECLINED;
-    text = apr_pstrcat(r->pool, escaped_line(last, ctx), "\n", NULL);
+    text = apr_pstrcat(r->pool, line(last, ctx), "\n", NULL);
     len = strlen(text);
     apr_file_write(conf->decision_file, text, &len); /* one write: one line */
     return OK;

@@ -5,6 +5,7 @@
 #include "apr_strings.h"
 #include "http_core.h"
 #include "http_protocol.h"
+#include "http_request.h"
 
 #include "context.h"
 #include "endpoint/endpoint.h"
@@ -18,10 +19,9 @@ typedef void endpoint_fn(aa_reply_t *reply, const aa_endpoint_conf_t *conf,
 static const struct {
     const char *below, *path;
     int method; /* M_GET includes HEAD */
-    const char *allow;
     endpoint_fn *answer;
 } endpoints[] = {
-    {WELL_KNOWN, "jwks.json", M_GET, "GET, HEAD", aa_endpoint_jwks},
+    {WELL_KNOWN, "jwks.json", M_GET, aa_endpoint_jwks},
 };
 
 #define ENDPOINTS (int)(sizeof(endpoints) / sizeof(*endpoints))
@@ -76,12 +76,15 @@ int aa_endpoint_handler(request_rec *r)
 
     if (ctx && ctx->kind == AA_KIND_PREFLIGHT)
         return aa_answer_preflight(r);
+    if (ctx && ctx->decided)
+        aa_handoff_again(r, ctx);
     if (!aa_endpoint_is(r))
         return DECLINED;
     ctx = aa_ctx(r);
     i = find(r);
     if (r->method_number != endpoints[i].method) {
-        apr_table_setn(r->err_headers_out, "Allow", endpoints[i].allow);
+        /* httpd makes the Allow header of a 405 of this */
+        ap_allow_standard_methods(r, REPLACE_ALLOW, endpoints[i].method, -1);
         return aa_answer_code(r, AA_E_ENDPOINT_METHOD, NULL);
     }
     ap_discard_request_body(r);

@@ -128,6 +128,10 @@ int aa_authn_hook(request_rec *r)
     if (!aa_place_enabled(r))
         return DECLINED;
     ctx = aa_ctx(r);
+    if (!aa_runtime)
+        return aa_answer_code(r, AA_E_STATE_DIR,
+                              "no directive of this module is set, so it was "
+                              "not started; say AgentAuthStateDir");
     if (error_page_user(r, ctx) == OK)
         return OK;
     if (!open_access(r))

@@ -22,6 +22,7 @@ typedef struct places_t {
     aa_pair_t **table; /* [policy_id][routes_id], once sealed */
     apr_uint32_t serial;
     apr_array_header_t *published; /* aa_dir_conf_t * */
+    apr_array_header_t *opened;    /* const char * */
     apr_array_header_t *warnings;  /* const char * */
 } places_t;
 
@@ -44,6 +45,7 @@ static void begin(apr_pool_t *p)
     places->maps = apr_hash_make(p);
     places->pairs = apr_hash_make(p);
     places->published = apr_array_make(p, 8, sizeof(aa_dir_conf_t *));
+    places->opened = apr_array_make(p, 4, sizeof(char *));
     places->warnings = apr_array_make(p, 4, sizeof(char *));
     apr_pool_cleanup_register(p, NULL, forget, apr_pool_cleanup_null);
 }
@@ -194,6 +196,21 @@ void aa_places_publish(aa_dir_conf_t *conf)
 const apr_array_header_t *aa_policy_places(void)
 {
     return places ? places->published : NULL;
+}
+
+/* A section is looked at once for each virtual host. */
+void aa_places_opened(const char *line)
+{
+    for (int i = 0; i < places->opened->nelts; i++)
+        if (!strcmp(APR_ARRAY_IDX(places->opened, i, const char *), line))
+            return;
+    APR_ARRAY_PUSH(places->opened, const char *) =
+        apr_pstrdup(places->pool, line);
+}
+
+const apr_array_header_t *aa_open_places(void)
+{
+    return places ? places->opened : NULL;
 }
 
 int aa_places_pass(aa_pass_e pass)

@@ -53,6 +53,8 @@ void aa_places_resolve(aa_dir_conf_t *conf);
 
 /** Note a place for aa_policy_places() and aa_places_pass(). */
 void aa_places_publish(aa_dir_conf_t *conf);
+/** Note where AgentAuthOpenAccess is On, for aa_open_places(). */
+void aa_places_opened(const char *line);
 /** Keep a line for aa_config_warn(). */
 void aa_places_warn(const char *line);
 

@@ -21,14 +21,14 @@ static void policy_line(request_rec *r, const aa_dir_conf_t *place, int text)
                    why ? ap_escape_html(r->pool, why) : "current");
 }
 
-static void open_line(request_rec *r, const aa_dir_conf_t *place, int text)
+static void open_lines(request_rec *r, int text)
 {
-    const char *file = ap_escape_html(r->pool, place->policy_file);
+    const apr_array_header_t *all = aa_open_places();
 
-    if (place->open_access == 1)
+    for (int i = 0; all && i < all->nelts; i++)
         ap_rprintf(r, text ? "AgentAuthOpenAccess: %s\n"
                            : "<dt>open access</dt><dd>%s</dd>\n",
-                   file);
+                   ap_escape_html(r->pool, APR_ARRAY_IDX(all, i, const char *)));
 }
 
 static int show(request_rec *r, int flags)
@@ -51,8 +51,8 @@ static int show(request_rec *r, int flags)
             APR_ARRAY_IDX(places, i, const aa_dir_conf_t *);
 
         policy_line(r, place, text);
-        open_line(r, place, text);
     }
+    open_lines(r, text);
     if (!text)
         ap_rputs("</dl>\n", r);
     return OK;

@@ -15,6 +15,11 @@ import { adapterDir, startLangGraph } from "./lib/langgraph.mjs";
 import { agentServerSuite, sdkClient } from "./lib/suite.mjs";
 
 const VECTORS = JSON.parse(readFileSync(new URL("../vectors/adapter.json", import.meta.url)));
+const FILTERS = JSON.parse(readFileSync(new URL("../vectors/filters.json", import.meta.url)));
+const SERVER_AUTH = new URL(
+  "node_modules/@langchain/langgraph-api/dist/auth/index.mjs",
+  import.meta.url,
+);
 const { issuer: ISSUER, audience: AUDIENCE } = VECTORS;
 
 /** A patch of the vectors: null drops a member, {"now": n} is a time. */
@@ -330,5 +335,27 @@ describe("the adapter by itself", () => {
         if (typeof js === "number") assert.throws(() => translate(filter), { status: js });
         else assert.deepEqual(translate(filter), js);
       });
+  });
+
+  // The server's own matching, under the adapter's words for a filter: what it
+  // shows is what the filter means, and what cannot be said shows nothing.
+  test("filters mean to the server what they mean to the gateway", async () => {
+    const { isAuthMatching } = await import(SERVER_AUTH);
+    let said = 0;
+    for (const { name, filter, metadata, match, error } of FILTERS) {
+      let words;
+      try {
+        words = translate(filter);
+      } catch (refusal) {
+        assert.equal(refusal.status, 500, name);
+        continue;
+      }
+      if (error) continue; // the gateway lets none of these out
+      // JavaScript has no 2^53 + 1: to this server it is 2^53.
+      if (Object.values(metadata).some((v) => Math.abs(v) >= 2 ** 53)) continue;
+      assert.equal(isAuthMatching(metadata, words), match, name);
+      said++;
+    }
+    assert.ok(said >= 200, `only ${said} filters could be said`);
   });
 });

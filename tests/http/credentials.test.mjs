@@ -9,7 +9,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as later } from "node:timers/promises";
 import { makeKey } from "./lib/assertion.mjs";
 import { startEcho } from "./lib/echo.mjs";
-import { startHttpd, until } from "./lib/httpd.mjs";
+import { MODULE, startHttpd, until } from "./lib/httpd.mjs";
 import { makeIssuer } from "./lib/jwt.mjs";
 
 const ALL = `local auth = require "agentauth"
@@ -253,7 +253,7 @@ ${section(h, "/who-guest/", echo, `AgentAuthPolicy "${h.path("who.lua")}"\nAgent
   });
 
   test("HEAD, TRACE-like and unknown methods are answered alike", async () => {
-    for (const method of ["HEAD", "POST", "DELETE", "PROPFIND", "BREW"]) {
+    for (const method of ["HEAD", "POST", "DELETE", "PROPFIND", "TRACE", "BREW"]) {
       const answer = await httpd.request({ method, path: "/p/x" });
       assert.equal(answer.status, 401, method);
       assert.equal(answer.header("AgentAuth-Error"), "AGA0101");
@@ -505,6 +505,30 @@ ${section(h, "/who-guest/", echo, `AgentAuthPolicy "${h.path("who.lua")}"\nAgent
     assert.ok(!log.includes("\u001b"));
     assert.match(log, /\\n\[agentauth:error\] AGA0000/);
   });
+});
+
+test("AuthType alone starts nothing, and lets nobody in", async () => {
+  const echo = await startEcho();
+  const httpd = await startHttpd({
+    module: false,
+    modules: ["proxy", "proxy_http"],
+    config: `LoadModule agentauth_module "${MODULE}"
+<Location "/p/">
+  AuthType AgentAuth
+  Require valid-user
+  ProxyPass ${echo.url}/p/
+</Location>`,
+  });
+  try {
+    for (const headers of [[], bearer("x"), xkey("sk-agentauth-0123456789"), ["A", "1", "B", "2"]]) {
+      refusal(await httpd.request({ path: "/p/x", headers }), 503, "AGA0503");
+      assert.equal(echo.take().length, 0);
+    }
+    await httpd.logged(/AgentAuthStateDir/);
+  } finally {
+    await httpd.stop();
+    echo.close();
+  }
 });
 
 // ----------------------------------------------------------------- every child

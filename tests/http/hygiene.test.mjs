@@ -59,7 +59,7 @@ before(async () => {
     ports: 3,
     modules: [
       "proxy", "proxy_http", "headers", "rewrite", "setenvif", "http2", "lua", "cgid", "alias",
-      "auth_basic", "authn_file", "log_config",
+      "auth_basic", "authn_file", "log_config", "env",
     ],
     async prepare(h) {
       await h.write("policy.lua", POLICY);
@@ -93,6 +93,7 @@ Alias /cgi/ "${h.path("cgi")}/"
   Require valid-user
   AgentAuthPolicy "${h.path("langgraph.lua")}"
   AgentAuthRoutes langgraph prefix=/lang
+  AgentAuthOpenRoutes /ok
   AgentAuthEnforce headers
   ProxyPass ${echo.url}/
 </Location>
@@ -122,6 +123,13 @@ Alias /cgi/ "${h.path("cgi")}/"
   RequestHeader append AgentAuth-User "{}"
   RequestHeader set Agentauth_Filter true
   LuaMapHandler "^/lua/" "${h.path("handler.lua")}" handle
+  <LocationMatch "^/(lua|cgi|p)/">
+    SetEnv AGENTAUTH_FILTER true
+    SetEnv REMOTE_USER admin
+    SetEnv AGENTAUTH_ASSERTION x
+    RewriteEngine On
+    RewriteRule .* - [E=AGENTAUTH_IDENTITY:admin,E=AGENTAUTH_USER:{}]
+  </LocationMatch>
 </VirtualHost>
 # Cookies of a name that was chosen.
 <VirtualHost 127.0.0.1:${h.ports[2]}>
@@ -391,6 +399,17 @@ describe("cookies", () => {
     const seen = await through({ path: "/plain/x", headers: ["Cookie", "agentauth_session=abc; a=1"] });
     assert.equal(seen.header("Cookie"), "agentauth_session=abc; a=1");
   });
+});
+
+test("a route that is open carries no decision and no credential", async () => {
+  for (const headers of [[], bearer(), ["Authorization", "Bearer rubbish"]]) {
+    const forged = ["AgentAuth-Filter", "true", "agentauth_identity", "admin", "X-Auth-Scheme", "langsmith"];
+    const seen = await through({ path: "/lang/ok", headers: [...forged, ...headers] });
+    assert.deepEqual(named(seen).filter(([name]) => !/-decision-id$/i.test(name)), []);
+    assert.equal(seen.header("Authorization"), null);
+    assert.equal(seen.header("X-Auth-Scheme"), null);
+  }
+  assert.equal((await httpd.request({ path: "/lang/info" })).status, 401, "its twin");
 });
 
 describe("X-Auth-Scheme", () => {

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- Rows for routes of one's own beside the agent server's (its `http.app`).
 --
 --   AgentAuthRoutes langgraph +/etc/apache2/agentauth/app.lua

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- For a LangGraph server in Python: whoever starts a run there is also asked
 -- whether they may find its assistant, so these rows ask the policy for both.
 --

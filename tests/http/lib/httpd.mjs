@@ -183,7 +183,8 @@ export class Httpd {
     const before = await this.#readies();
     const args = ["-D", "FOREGROUND", "-f", this.conf];
     if (this.options.single) args.unshift("-X");
-    const child = spawn(findBinary(), args, {
+    const [file, ...under] = [...this.options.under, findBinary()];
+    const child = spawn(file, [...under, ...args], {
       cwd: this.root, // where a crash would leave its core
       env: this.#env(),
       stdio: ["ignore", "pipe", "pipe"],
@@ -196,11 +197,17 @@ export class Httpd {
     this.atExit = () => this.#kill("SIGKILL");
     process.once("exit", this.atExit);
     await until(
-      async () => this.ended || (await this.#readies()) > before,
+      async () => this.ended || (await this.#ready(before)),
       `httpd to start; it says:\n${this.output}`,
     );
     if (this.ended) process.off("exit", this.atExit);
     return !this.ended;
+  }
+
+  /** With -X it never says that it is ready, but it answers. */
+  async #ready(before) {
+    if (!this.options.single) return (await this.#readies()) > before;
+    return this.request().then(() => true, () => false);
   }
 
   get ended() {
@@ -351,6 +358,7 @@ export async function makeHttpd(options = {}) {
     logLevel: "info",
     ports: 1,
     single: false,
+    under: [],
     env: {},
     ...options,
   });
@@ -367,6 +375,7 @@ export async function makeHttpd(options = {}) {
  * @param options.ports      how many to listen on
  * @param options.prepare    async function of the Httpd, before it starts
  * @param options.serverName, logLevel, env, single (-X)
+ * @param options.under      a command that runs it: ["valgrind", "--tool=…"]
  */
 export async function startHttpd(options = {}) {
   const httpd = await makeHttpd(options);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A request body as the events of a row see it and change it. */
-#ifndef AA_BODY_H
-#define AA_BODY_H
+#ifndef AA_PAYLOAD_H
+#define AA_PAYLOAD_H
 
 #include "event.h"
 #include "splice.h"

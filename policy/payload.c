@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A request body as the events of a row see it and change it. */
-#include "body.h"
+#include "payload.h"
 #include "value.h"
 
 #include <string.h>

@@ -7,10 +7,13 @@
 
 #include "apr_strings.h"
 
-/* Deepest nesting of the text, counted before the parser sees a byte. */
-static int is_too_deep(const char *text, apr_size_t len)
+/* What the parser may be asked for: nesting takes stack, and a value of two
+ * bytes takes a hundred times its text. Counted before it sees a byte; a comma
+ * or bracket in a string is none.
+ * @return NULL or what is wrong */
+static const char *too_much(const char *text, apr_size_t len)
 {
-    int depth = 0, in_string = 0;
+    int depth = 0, values = 0, in_string = 0;
 
     for (apr_size_t i = 0; i < len; i++) {
         char c = text[i];
@@ -26,13 +29,19 @@ static int is_too_deep(const char *text, apr_size_t len)
         }
         else if (c == '[' || c == '{') {
             if (++depth > AA_POLICY_DEPTH_MAX)
-                return 1;
+                return "the body is nested too deep";
+            values++;
         }
         else if (c == ']' || c == '}') {
             depth--;
         }
+        else {
+            values += c == ',';
+        }
+        if (values > AA_POLICY_VALUES_MAX)
+            return "the body has too many values";
     }
-    return 0;
+    return NULL;
 }
 
 static apr_status_t parse(json_t **root, const char **why, aa_span_t text,
@@ -40,10 +49,8 @@ static apr_status_t parse(json_t **root, const char **why, aa_span_t text,
 {
     json_error_t error;
 
-    if (is_too_deep(text.text, text.len)) {
-        *why = "the body is nested too deep";
+    if ((*why = too_much(text.text, text.len)))
         return APR_EINVAL;
-    }
     *root = aa_value_own(json_loadb(text.text, text.len,
                                     JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
                                     &error),

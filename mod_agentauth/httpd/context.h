@@ -70,6 +70,9 @@ int aa_proxied(const request_rec *r);
 /** 1 when @a r is, or continues, the ErrorDocument of one that failed. */
 int aa_is_error_page(const request_rec *r);
 
+/* override.c */
+void aa_override_drop(apr_table_t *headers, apr_pool_t *p);
+
 /* intake.c */
 int aa_scrub_hook(request_rec *r);
 void aa_scrub(apr_table_t *headers, apr_pool_t *p);

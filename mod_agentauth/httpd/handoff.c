@@ -153,6 +153,8 @@ apr_status_t aa_handoff(request_rec *r, aa_ctx_t *ctx)
                        ctx->decision_id);
     if (is_langgraph(place)) /* logs in as the studio user, unasked */
         apr_table_unset(r->headers_in, "X-Auth-Scheme");
+    if (place->policy_file)
+        aa_override_drop(r->headers_in, r->pool);
     if (aa_conf_enforce(place, aa_proxied(r)) == AA_ENFORCE_NOTES ||
         !(aa_conf_pass(place) & AA_PASS_HEADER)) {
         ctx->handed = apr_table_make(r->pool, 2);

@@ -30,17 +30,22 @@ int aa_header_is_ours(const char *name)
 
 /* The tokens of Connection that are not names of ours; NULL: none is left.
  * mod_proxy takes them apart at blanks and semicolons too.
- * A name of ours there would make mod_proxy delete our header. */
+ * A name of ours there would make mod_proxy delete our header. Whoever asks
+ * is not known yet, so the cost follows the length. */
 static const char *connection_clean(const char *value, apr_pool_t *p)
 {
     char *copy = apr_pstrdup(p, value), *last, *token;
-    const char *kept = NULL;
+    char *kept = apr_palloc(p, 2 * strlen(value) + 1), *to = kept;
 
     for (token = apr_strtok(copy, ",; \t", &last); token;
-         token = apr_strtok(NULL, ",; \t", &last))
-        if (!aa_header_is_ours(token))
-            kept = kept ? apr_pstrcat(p, kept, ", ", token, NULL) : token;
-    return kept;
+         token = apr_strtok(NULL, ",; \t", &last)) {
+        if (aa_header_is_ours(token))
+            continue;
+        if (to != kept)
+            to = apr_cpystrn(to, ", ", 3);
+        to = apr_cpystrn(to, token, strlen(token) + 1);
+    }
+    return to != kept ? kept : NULL;
 }
 
 void aa_scrub(apr_table_t *headers, apr_pool_t *p)

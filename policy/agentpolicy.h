@@ -16,7 +16,7 @@
 #define AA_POLICY_BUDGET 1000000           /* Lua instructions a handler */
 #define AA_POLICY_MEMORY (8 * 1024 * 1024) /* bytes a Lua state */
 #define AA_POLICY_DEPTH_MAX 512            /* nesting of values */
-#define AA_POLICY_VALUES_MAX (256 * 1024)   /* values of a request body */
+#define AA_POLICY_VALUES_MAX (256 * 1024)  /* values of a request body */
 #define AA_POLICY_STATES_MAX 64            /* idle Lua states a policy */
 #define AA_POLICY_DETAIL_MAX 1024          /* bytes of a client's detail */
 #define AA_POLICY_EVENTS_MAX 1000          /* events of one request */

@@ -26,14 +26,14 @@ typedef struct aa_authn_policy_t {
 /** What counts in one virtual host. Immutable after start. */
 typedef struct aa_authn_conf_t {
     const char *realm;
-    const char *const *key_prefixes;    /* NULL-terminated; first issues */
-    const char *key_header;             /* "X-API-Key" */
-    aa_issuer_t *const *issuers;        /* NULL-terminated, may be empty */
-    const aa_accounts_t *accounts;      /* NULL: no store configured */
-    aa_authn_cache_t *cache;            /* NULL: nothing is cached */
-    unsigned char cache_salt[16];       /* of this realm and issuer set */
-    apr_interval_time_t leeway;         /* clock skew for tokens; 60s */
-    unsigned configured;                /* AA_METHOD_BITs that have a tenant */
+    const char *const *key_prefixes; /* NULL-terminated; first issues */
+    const char *key_header;          /* "X-API-Key" */
+    aa_issuer_t *const *issuers;     /* NULL-terminated, may be empty */
+    const aa_accounts_t *accounts;   /* NULL: no store configured */
+    aa_authn_cache_t *cache;         /* NULL: nothing is cached */
+    unsigned char cache_salt[16];    /* of this realm and issuer set */
+    apr_interval_time_t leeway;      /* clock skew for tokens; 60s */
+    unsigned configured;             /* AA_METHOD_BITs that have a tenant */
 } aa_authn_conf_t;
 
 typedef struct aa_credential_t {

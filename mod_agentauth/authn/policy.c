@@ -20,8 +20,7 @@ static const char *const *permissions(const json_t *user, apr_pool_t *p)
     const char **words = apr_pcalloc(p, (n + 1) * sizeof(*words));
 
     for (size_t i = 0; i < n; i++)
-        words[i] = apr_pstrdup(
-            p, json_string_value(json_array_get(list, i)));
+        words[i] = apr_pstrdup(p, json_string_value(json_array_get(list, i)));
     return words;
 }
 
@@ -29,8 +28,7 @@ static apr_status_t make(aa_principal_t **out, json_t *user, aa_error_t *err,
                          apr_pool_t *p)
 {
     aa_principal_t *principal = aa_principal_create(AA_METHOD_POLICY);
-    const char *identity =
-        json_string_value(json_object_get(user, "identity"));
+    const char *identity = json_string_value(json_object_get(user, "identity"));
 
     if (!principal)
         return aa_refuse(err, p, AA_E_INTERNAL, "no memory");

@@ -64,8 +64,8 @@ const aa_rendering_t *aa_principal_render(aa_principal_t *principal,
                                           const char *const *claims,
                                           apr_pool_t *p)
 {
-    aa_rendering_t *first = __atomic_load_n(&principal->renderings,
-                                            __ATOMIC_ACQUIRE);
+    aa_rendering_t *first =
+        __atomic_load_n(&principal->renderings, __ATOMIC_ACQUIRE);
     aa_rendering_t *one, *made, *kept;
     int n = 0;
 
@@ -82,8 +82,7 @@ const aa_rendering_t *aa_principal_render(aa_principal_t *principal,
         return made;
     do
         kept->next = first;
-    while (!__atomic_compare_exchange_n(&principal->renderings, &first, kept,
-                                        0, __ATOMIC_ACQ_REL,
-                                        __ATOMIC_ACQUIRE));
+    while (!__atomic_compare_exchange_n(&principal->renderings, &first, kept, 0,
+                                        __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
     return kept;
 }

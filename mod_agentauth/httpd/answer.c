@@ -33,10 +33,9 @@ static void log_refusal(request_rec *r, const aa_ctx_t *ctx, int status)
                   ctx->error.reason ? ctx->error.reason : info->meaning,
                   ctx->principal ? ", user " : "",
                   ctx->principal ? ctx->principal->identity : "",
-                  ctx->decision_id
-                      ? apr_pstrcat(r->pool, ", decision ", ctx->decision_id,
-                                    NULL)
-                      : "");
+                  ctx->decision_id ? apr_pstrcat(r->pool, ", decision ",
+                                                 ctx->decision_id, NULL)
+                                   : "");
 }
 
 /* RFC 6750 s3: what a client without or with a wrong credential is told. */
@@ -133,10 +132,10 @@ static const char *error_text(request_rec *r, const aa_ctx_t *ctx)
 
 static const char *error_json(request_rec *r, const aa_ctx_t *ctx)
 {
-    json_t *body = aa_json_own(
-        json_pack("{s:s, s:s*}", "error", error_text(r, ctx), "detail",
-                  ctx->error.detail),
-        r->pool);
+    json_t *body =
+        aa_json_own(json_pack("{s:s, s:s*}", "error", error_text(r, ctx),
+                              "detail", ctx->error.detail),
+                    r->pool);
     const char *text = body ? aa_json_dump(body, r->pool) : NULL;
 
     return text ? text : "{\"error\":\"internal error\"}";
@@ -197,9 +196,9 @@ apr_status_t aa_answer_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     text = error_json(r, aa_ctx(r));
     ap_set_content_type(r, "application/json");
     ap_set_content_length(r, (apr_off_t)strlen(text));
-    APR_BRIGADE_INSERT_TAIL(
-        bb, apr_bucket_pool_create(text, strlen(text), r->pool,
-                                   f->c->bucket_alloc));
+    APR_BRIGADE_INSERT_TAIL(bb,
+                            apr_bucket_pool_create(text, strlen(text), r->pool,
+                                                   f->c->bucket_alloc));
     APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(f->c->bucket_alloc));
     return ap_pass_brigade(f->next, bb);
 }

@@ -39,73 +39,73 @@ typedef enum aa_unauthorized_e {
 
 /** A list of origins: own, exact ones ("https://app.example"), or any. */
 typedef struct aa_origins_t {
-    int any;                    /* "*" */
-    int same_origin;            /* "same-origin" */
-    const char *const *listed;  /* NULL-terminated, lower case, port folded */
+    int any;                   /* "*" */
+    int same_origin;           /* "same-origin" */
+    const char *const *listed; /* NULL-terminated, lower case, port folded */
 } aa_origins_t;
 
 /** <Location>, <Directory>, <If> … */
 typedef struct aa_dir_conf_t {
-    unsigned methods;              /* AA_METHOD_BITs; 0: unset */
-    const char *policy_file;       /* absolute; NULL: unset */
-    apr_interval_time_t reload;    /* microseconds; -1: unset */
-    const char *routes_name;       /* NULL: unset */
+    unsigned methods;                /* AA_METHOD_BITs; 0: unset */
+    const char *policy_file;         /* absolute; NULL: unset */
+    apr_interval_time_t reload;      /* microseconds; -1: unset */
+    const char *routes_name;         /* NULL: unset */
     const char *const *routes_files; /* NULL-terminated; NULL: none */
-    const char *routes_prefix;     /* NULL: unset, "" once set without */
+    const char *routes_prefix;       /* NULL: unset, "" once set without */
     const char *const *open_routes;  /* "METHOD /path", NULL: unset */
-    int unmatched_allow;           /* -1 unset */
+    int unmatched_allow;             /* -1 unset */
     aa_enforce_e enforce;
     aa_pass_e pass;
     const char *assertion_audience; /* NULL: unset */
     const char *const *pass_claims; /* NULL: unset */
-    int forward_bearer;            /* AgentAuthForwardCredential; -1 unset */
-    int optional;                  /* -1 unset */
-    int open_access;               /* -1 unset */
+    int forward_bearer;             /* AgentAuthForwardCredential; -1 unset */
+    int optional;                   /* -1 unset */
+    int open_access;                /* -1 unset */
     aa_unauthorized_e unauthorized;
-    apr_int64_t max_body;          /* bytes; -1 unset */
-    const aa_origins_t *origin;    /* NULL: unset */
-    const aa_origins_t *cors;      /* NULL: unset */
+    apr_int64_t max_body;       /* bytes; -1 unset */
+    const aa_origins_t *origin; /* NULL: unset */
+    const aa_origins_t *cors;   /* NULL: unset */
     /* made in check_config from the above, shared by equal places */
-    const aa_routes_t *routes;     /* NULL: no policy here */
-    aa_policy_t *policy;           /* NULL: no policy here */
-    const char *policy_why;        /* why the policy does not load; NULL */
-    const char *where;             /* file:line of AgentAuthPolicy, for logs */
-    apr_uint32_t serial;           /* of the list of claims; 0: the default */
-    int policy_id, routes_id;      /* of places.c; 0: unset, default map */
+    const aa_routes_t *routes; /* NULL: no policy here */
+    aa_policy_t *policy;       /* NULL: no policy here */
+    const char *policy_why;    /* why the policy does not load; NULL */
+    const char *where;         /* file:line of AgentAuthPolicy, for logs */
+    apr_uint32_t serial;       /* of the list of claims; 0: the default */
+    int policy_id, routes_id;  /* of places.c; 0: unset, default map */
 } aa_dir_conf_t;
 
 /** A virtual host. */
 typedef struct aa_server_conf_t {
     /* server-wide, meaningful in the main server only */
-    const char *state_dir;         /* NULL: unset */
-    const char *store_url;         /* NULL: unset */
-    const char *share_url;         /* NULL: unset */
+    const char *state_dir; /* NULL: unset */
+    const char *store_url; /* NULL: unset */
+    const char *share_url; /* NULL: unset */
     /* of the virtual host */
-    const char *realm;             /* NULL: unset */
-    const char *path;              /* AgentAuthPath; NULL: unset, "/auth" */
+    const char *realm;               /* NULL: unset */
+    const char *path;                /* AgentAuthPath; NULL: unset, "/auth" */
     const char *const *key_prefixes; /* NULL: unset */
-    const char *key_header;        /* NULL: unset, "X-API-Key" */
-    const char *cookie_name;       /* NULL: unset, "agentauth_session" */
-    apr_array_header_t *issuers;   /* aa_issuer_t *; NULL: none */
-    apr_array_header_t *blocks;    /* aa_issuer_block_t * of the same */
+    const char *key_header;          /* NULL: unset, "X-API-Key" */
+    const char *cookie_name;         /* NULL: unset, "agentauth_session" */
+    apr_array_header_t *issuers;     /* aa_issuer_t *; NULL: none */
+    apr_array_header_t *blocks;      /* aa_issuer_block_t * of the same */
     struct aa_issuer_block_t *block; /* while its directives are read */
-    const char *decision_log;      /* file or "|program"; NULL: unset */
-    int open_access;               /* -1 unset */
-    int configured;                /* some directive of ours is in this vhost */
+    const char *decision_log;        /* file or "|program"; NULL: unset */
+    int open_access;                 /* -1 unset */
+    int configured; /* some directive of ours is in this vhost */
     /* made at start */
     aa_authn_conf_t authn;
-    const char *issuer_url;        /* our iss: scheme://ServerName[:port] */
-    apr_file_t *decision_file;     /* NULL: decisions go to the error log */
+    const char *issuer_url;    /* our iss: scheme://ServerName[:port] */
+    apr_file_t *decision_file; /* NULL: decisions go to the error log */
 } aa_server_conf_t;
 
 /** What the whole server has, made in post_config, one for each process. */
 typedef struct aa_runtime_t {
     const char *state_dir;
-    aa_accounts_t accounts;        /* store NULL until a child opened it */
+    aa_accounts_t accounts; /* store NULL until a child opened it */
     aa_epoch_t *epoch;
     aa_authn_cache_t *cache;
-    aa_signing_t *signing;         /* NULL: no place passes assertions */
-    apr_array_header_t *sources;   /* aa_keysource_t * of all issuers */
+    aa_signing_t *signing;       /* NULL: no place passes assertions */
+    apr_array_header_t *sources; /* aa_keysource_t * of all issuers */
     const char *store_url;
 } aa_runtime_t;
 
@@ -137,8 +137,7 @@ int aa_conf_opens(const aa_dir_conf_t *conf, const char *row);
 
 /** "https://App.Example:443" -> "https://app.example"; NULL: not an origin,
  *  with @a why. "null" is none. */
-const char *aa_origin_normal(const char **why, const char *text,
-                             apr_pool_t *p);
+const char *aa_origin_normal(const char **why, const char *text, apr_pool_t *p);
 
 /**
  * check_config hook: everything that crosses directives, every key and policy;

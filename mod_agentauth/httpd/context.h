@@ -25,18 +25,18 @@ typedef enum aa_kind_e {
 } aa_kind_e;
 
 typedef struct aa_ctx_t {
-    aa_request_t request;       /* as seen below the wall */
+    aa_request_t request; /* as seen below the wall */
     aa_kind_e kind;
-    const void *place;          /* the per-directory settings for which … */
-    int place_enabled;          /* … this was found out */
+    const void *place; /* the per-directory settings for which … */
+    int place_enabled; /* … this was found out */
     /* who */
     aa_principal_t *principal;  /* a reference, or NULL */
     aa_credential_t credential; /* what proved it */
     /* what */
-    aa_route_match_t match;     /* route NULL: no map here, or no row */
-    int route_known;            /* the map was asked */
+    aa_route_match_t match;       /* route NULL: no map here, or no row */
+    int route_known;              /* the map was asked */
     aa_policy_verdict_t *verdict; /* NULL: no policy was asked */
-    int decided;                /* 1: fixups let this request pass */
+    int decided;                  /* 1: fixups let this request pass */
     const char *decision_id;
     /* the body as it came, when it was read */
     const char *body;
@@ -48,13 +48,13 @@ typedef struct aa_ctx_t {
     apr_size_t out_len;
     int out_replaces;
     /* what may leave towards the backend */
-    const char *sent_url;       /* proxy URL that was decided, without query */
-    const char *sent_args;      /* its query, NULL: none */
-    const char **told;          /* what notes and environment were given */
-    apr_table_t *handed;        /* headers for the backend, NULL: none */
+    const char *sent_url;  /* proxy URL that was decided, without query */
+    const char *sent_args; /* its query, NULL: none */
+    const char **told;     /* what notes and environment were given */
+    apr_table_t *handed;   /* headers for the backend, NULL: none */
     /* what was refused */
     aa_error_t error;
-    const char *challenge;      /* WWW-Authenticate, NULL: none */
+    const char *challenge;            /* WWW-Authenticate, NULL: none */
     const apr_table_t *error_headers; /* of an HTTPException */
 } aa_ctx_t;
 

@@ -9,6 +9,16 @@
 
 /* ---- routes */
 
+/* A method has one spelling (RFC 9110 s9.1), and TRACE would show the client
+ * what we tell the backend. */
+static int method_routable(const request_rec *r)
+{
+    for (const char *c = r->method; *c; c++)
+        if (*c >= 'a' && *c <= 'z')
+            return 0;
+    return r->method_number != M_TRACE;
+}
+
 void aa_route_look(request_rec *r, aa_ctx_t *ctx)
 {
     const aa_dir_conf_t *place = aa_dir_conf(r);
@@ -16,7 +26,8 @@ void aa_route_look(request_rec *r, aa_ctx_t *ctx)
     if (ctx->route_known || !place->routes)
         return;
     ctx->route_known = 1;
-    if (aa_routes_find(&ctx->match, place->routes, r->method, r->uri,
+    if (!method_routable(r) ||
+        aa_routes_find(&ctx->match, place->routes, r->method, r->uri,
                        r->pool) != APR_SUCCESS)
         ctx->match.route = NULL;
 }

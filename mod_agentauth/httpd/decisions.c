@@ -27,8 +27,7 @@ const char *aa_decision_id(apr_pool_t *p)
 {
     static const char digits[] = "0123456789abcdef";
     apr_uint64_t z = seed + 0x9e3779b97f4a7c15ULL *
-                                __atomic_add_fetch(&count, 1,
-                                                   __ATOMIC_RELAXED);
+                                __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED);
     char *id = apr_palloc(p, 17);
 
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
@@ -56,11 +55,10 @@ static const char *open_log(aa_server_conf_t *conf, server_rec *s,
         return NULL;
     }
     name = ap_server_root_relative(p, name);
-    if (!name || apr_file_open(&conf->decision_file, name,
-                               APR_WRITE | APR_APPEND | APR_CREATE |
-                                   APR_LARGEFILE,
-                               APR_UREAD | APR_UWRITE | APR_GREAD,
-                               p) != APR_SUCCESS) {
+    if (!name ||
+        apr_file_open(&conf->decision_file, name,
+                      APR_WRITE | APR_APPEND | APR_CREATE | APR_LARGEFILE,
+                      APR_UREAD | APR_UWRITE | APR_GREAD, p) != APR_SUCCESS) {
         (void)s;
         return "cannot open the file";
     }
@@ -90,9 +88,9 @@ static json_t *events_json(const aa_policy_verdict_t *verdict)
     json_t *list = json_array();
 
     for (int i = 0; verdict && i < verdict->ndecisions; i++)
-        json_array_append_new(
-            list, json_sprintf("%s:%s", verdict->decisions[i].resource,
-                               verdict->decisions[i].action));
+        json_array_append_new(list, json_sprintf("%s:%s",
+                                                 verdict->decisions[i].resource,
+                                                 verdict->decisions[i].action));
     return list;
 }
 

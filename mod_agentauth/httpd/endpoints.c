@@ -50,8 +50,7 @@ static int find(const request_rec *r)
 
 int aa_endpoint_is(request_rec *r)
 {
-    return aa_server_conf(r->server)->configured && find(r) >= 0 &&
-           spelled(r);
+    return aa_server_conf(r->server)->configured && find(r) >= 0 && spelled(r);
 }
 
 int aa_endpoint_below(request_rec *r)

@@ -26,8 +26,7 @@ static const struct {
     {"agentauth-resource", "AGENTAUTH_RESOURCE", "AgentAuth-Resource"},
     {"agentauth-action", "AGENTAUTH_ACTION", "AgentAuth-Action"},
     {"agentauth-filter", "AGENTAUTH_FILTER", "AgentAuth-Filter"},
-    {"agentauth-decision-id", "AGENTAUTH_DECISION_ID",
-     "AgentAuth-Decision-Id"},
+    {"agentauth-decision-id", "AGENTAUTH_DECISION_ID", "AgentAuth-Decision-Id"},
 };
 
 enum { IDENTITY, USER, RESOURCE, ACTION, FILTER, DECISION_ID, HANDED };
@@ -39,9 +38,8 @@ static apr_status_t collect(const char *values[HANDED], request_rec *r,
     const aa_rendering_t *shown;
 
     if (ctx->principal) {
-        shown = aa_principal_render(ctx->principal,
-                                    aa_conf_pass_claims(aa_dir_conf(r)),
-                                    r->pool);
+        shown = aa_principal_render(
+            ctx->principal, aa_conf_pass_claims(aa_dir_conf(r)), r->pool);
         if (!shown)
             return aa_refuse(&ctx->error, r->pool, AA_E_INTERNAL, "no memory");
         values[IDENTITY] = shown->identity;
@@ -52,13 +50,13 @@ static apr_status_t collect(const char *values[HANDED], request_rec *r,
         return APR_SUCCESS;
     values[RESOURCE] = verdict->decisions[0].resource;
     values[ACTION] = verdict->decisions[0].action;
-    values[FILTER] = !verdict->filter       ? "true"
-                     : verdict->filter_text ? verdict->filter_text
-                                            : aa_json_dump(verdict->filter,
-                                                           r->pool);
-    return values[FILTER] ? APR_SUCCESS
-                          : aa_refuse(&ctx->error, r->pool, AA_E_INTERNAL,
-                                      "no memory");
+    values[FILTER] = !verdict->filter ? "true"
+                     : verdict->filter_text
+                         ? verdict->filter_text
+                         : aa_json_dump(verdict->filter, r->pool);
+    return values[FILTER]
+               ? APR_SUCCESS
+               : aa_refuse(&ctx->error, r->pool, AA_E_INTERNAL, "no memory");
 }
 
 static int has_ours(const apr_table_t *table)
@@ -227,12 +225,10 @@ static void drop_credential(request_rec *r, const aa_ctx_t *ctx,
                ctx->principal->method == AA_METHOD_BEARER;
 
     /* Where everybody is let in, Authorization is not ours. */
-    if (!keep &&
-        !(ctx->principal && ctx->principal->method == AA_METHOD_OPEN))
+    if (!keep && !(ctx->principal && ctx->principal->method == AA_METHOD_OPEN))
         apr_table_unset(headers, "Authorization");
-    apr_table_unset(headers, server->authn.key_header
-                                 ? server->authn.key_header
-                                 : "X-API-Key");
+    apr_table_unset(headers, server->authn.key_header ? server->authn.key_header
+                                                      : "X-API-Key");
     if (cookies) {
         const char *left = cookies_left(r, cookies);
 

@@ -102,17 +102,16 @@ static apr_status_t ask(request_rec *r, aa_ctx_t *ctx)
 {
     const aa_dir_conf_t *place = aa_dir_conf(r);
     const aa_server_conf_t *server = aa_server_conf(r->server);
-    unsigned methods =
-        place->methods ? place->methods
-                       : server->authn.configured |
-                             AA_METHOD_BIT(AA_METHOD_POLICY);
+    unsigned methods = place->methods ? place->methods
+                                      : server->authn.configured |
+                                            AA_METHOD_BIT(AA_METHOD_POLICY);
     aa_authn_policy_t *policy = NULL;
     apr_status_t rv;
 
     if (place->policy && aa_policy_authenticates(place->policy)) {
         aa_route_look(r, ctx);
-        policy = aa_authn_policy_bind(place->policy, place->routes,
-                                      &ctx->match, r->pool);
+        policy = aa_authn_policy_bind(place->policy, place->routes, &ctx->match,
+                                      r->pool);
     }
     rv = aa_authn_check(&ctx->principal, &ctx->credential, &server->authn,
                         methods, policy, &ctx->request, &ctx->error);

@@ -35,8 +35,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_post_config(aa_runtime_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(aa_runtime_child_init, NULL, NULL, APR_HOOK_MIDDLE);
 
-    ap_hook_post_read_request(aa_scrub_hook, NULL, NULL,
-                              APR_HOOK_REALLY_FIRST);
+    ap_hook_post_read_request(aa_scrub_hook, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_check_access_ex(aa_access_hook, NULL, NULL, APR_HOOK_REALLY_FIRST,
                             AP_AUTH_INTERNAL_PER_URI);
     ap_hook_force_authn(aa_force_hook, NULL, NULL, APR_HOOK_MIDDLE);
@@ -63,12 +62,7 @@ static void register_hooks(apr_pool_t *p)
 }
 
 AP_DECLARE_MODULE(agentauth) = {
-    STANDARD20_MODULE_STUFF,
-    aa_dir_conf_create,
-    aa_dir_conf_merge,
-    aa_server_conf_create,
-    aa_server_conf_merge,
-    aa_cmds,
-    register_hooks,
-    AP_MODULE_FLAG_NONE,
+    STANDARD20_MODULE_STUFF, aa_dir_conf_create,   aa_dir_conf_merge,
+    aa_server_conf_create,   aa_server_conf_merge, aa_cmds,
+    register_hooks,          AP_MODULE_FLAG_NONE,
 };

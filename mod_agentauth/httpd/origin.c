@@ -48,9 +48,9 @@ static int is_own(request_rec *r, const char *origin)
 {
     const char *host = apr_table_get(r->headers_in, "Host");
 
-    return host && !strcmp(origin,
-                           folded(apr_pstrcat(r->pool, ap_http_scheme(r),
-                                              "://", host, NULL),
+    return host &&
+           !strcmp(origin, folded(apr_pstrcat(r->pool, ap_http_scheme(r), "://",
+                                              host, NULL),
                                   r->pool));
 }
 
@@ -115,10 +115,8 @@ int aa_answer_preflight(request_rec *r)
     if (plain_list(method))
         apr_table_setn(r->headers_out, "Access-Control-Allow-Methods", method);
     if (plain_list(headers))
-        apr_table_setn(r->headers_out, "Access-Control-Allow-Headers",
-                       headers);
-    apr_table_setn(r->headers_out, "Access-Control-Max-Age",
-                   PREFLIGHT_MAX_AGE);
+        apr_table_setn(r->headers_out, "Access-Control-Allow-Headers", headers);
+    apr_table_setn(r->headers_out, "Access-Control-Max-Age", PREFLIGHT_MAX_AGE);
     r->status = HTTP_NO_CONTENT;
     return OK;
 }
@@ -134,8 +132,7 @@ static int is_websocket(request_rec *r)
 static int by_cookie(request_rec *r, const aa_ctx_t *ctx)
 {
     if (!ctx->principal || ctx->credential.text)
-        return ctx->principal &&
-               ctx->principal->method == AA_METHOD_SESSION;
+        return ctx->principal && ctx->principal->method == AA_METHOD_SESSION;
     return ctx->principal->method != AA_METHOD_OPEN &&
            apr_table_get(r->headers_in, "Cookie") != NULL;
 }

@@ -15,10 +15,9 @@ static int string_in(const json_t *list, const char *word)
     size_t i;
     json_t *element;
 
-    json_array_foreach(list, i, element)
-        if (json_is_string(element) &&
-            !strcmp(json_string_value(element), word))
-            return 1;
+    json_array_foreach(list, i, element) if (json_is_string(element) &&
+                                             !strcmp(json_string_value(element),
+                                                     word)) return 1;
     return 0;
 }
 

@@ -34,8 +34,8 @@ static server_rec *main_server;
 
 /* ---- log lines from below the wall */
 
-static void to_error_log(aa_log_level_e level, aa_code_e code,
-                         apr_status_t rv, const char *text)
+static void to_error_log(aa_log_level_e level, aa_code_e code, apr_status_t rv,
+                         const char *text)
 {
     static const int levels[] = {APLOG_ERR, APLOG_WARNING, APLOG_NOTICE,
                                  APLOG_INFO, APLOG_DEBUG};
@@ -56,9 +56,8 @@ static int failed(server_rec *s, const aa_error_t *err, const char *what)
 
 static const char *issuer_url(server_rec *s, apr_pool_t *p)
 {
-    const char *scheme = s->server_scheme
-                             ? s->server_scheme
-                             : (s->port == 443 ? "https" : "http");
+    const char *scheme = s->server_scheme ? s->server_scheme
+                                          : (s->port == 443 ? "https" : "http");
     int usual = !s->port || s->port == (strcmp(scheme, "https") ? 80 : 443);
 
     return usual ? apr_psprintf(p, "%s://%s", scheme, s->server_hostname)
@@ -164,15 +163,14 @@ static void add_realm(apr_array_header_t *realms, const aa_server_conf_t *conf)
 }
 
 /* What the command line has to know of this configuration. */
-static int write_effective(const aa_runtime_t *runtime,
-                           const aa_state_t *state, uid_t uid, gid_t gid,
-                           server_rec *main, apr_pool_t *p)
+static int write_effective(const aa_runtime_t *runtime, const aa_state_t *state,
+                           uid_t uid, gid_t gid, server_rec *main,
+                           apr_pool_t *p)
 {
     apr_array_header_t *realms =
         apr_array_make(p, 4, sizeof(aa_effective_realm_t));
-    aa_effective_t effective = {.store_url = runtime->store_url,
-                                .uid = uid,
-                                .gid = gid};
+    aa_effective_t effective = {
+        .store_url = runtime->store_url, .uid = uid, .gid = gid};
     aa_error_t err = {0};
 
     for (server_rec *s = main; s; s = s->next) {
@@ -197,22 +195,21 @@ static int open_signing(aa_runtime_t *runtime, const aa_state_t *state,
     if (!aa_places_pass(AA_PASS_ASSERTION))
         return OK;
     if (aa_signing_open(&runtime->signing, state->secrets, SIGNING_ROTATE,
-                        SIGNING_KEEP, apr_time_now(), &err,
-                        p) != APR_SUCCESS)
+                        SIGNING_KEEP, apr_time_now(), &err, p) != APR_SUCCESS)
         return failed(main, &err, "signing keys");
     return OK;
 }
 
 /* Everything durable is made here, by the parent, for the children's user. */
-static int open_state(aa_runtime_t *runtime, const aa_state_t *state,
-                      uid_t uid, gid_t gid, server_rec *main, apr_pool_t *p)
+static int open_state(aa_runtime_t *runtime, const aa_state_t *state, uid_t uid,
+                      gid_t gid, server_rec *main, apr_pool_t *p)
 {
     aa_error_t err = {0};
 
     if (aa_state_create(state, uid, gid, &err, p) != APR_SUCCESS)
         return failed(main, &err, state->dir);
-    if (aa_accounts_open(&runtime->accounts, state, runtime->store_url, 1,
-                         &err, p) != APR_SUCCESS)
+    if (aa_accounts_open(&runtime->accounts, state, runtime->store_url, 1, &err,
+                         p) != APR_SUCCESS)
         return failed(main, &err, runtime->store_url);
     runtime->epoch = runtime->accounts.epoch;
     return open_signing(runtime, state, main, p);
@@ -228,8 +225,7 @@ static int start(aa_runtime_t *runtime, server_rec *main, apr_pool_t *p)
 
     if (!shared)
         return HTTP_INTERNAL_SERVER_ERROR;
-    aa_state_paths(&state, conf->state_dir ? conf->state_dir : AA_STATE_DIR,
-                   p);
+    aa_state_paths(&state, conf->state_dir ? conf->state_dir : AA_STATE_DIR, p);
     runtime->state_dir = state.dir;
     runtime->store_url = conf->store_url ? conf->store_url : state.store_url;
     if (open_state(runtime, &state, uid, gid, main, p) != OK)
@@ -301,8 +297,7 @@ int aa_runtime_post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
         return HTTP_INTERNAL_SERVER_ERROR;
     runtime = apr_pcalloc(p, sizeof(*runtime));
     runtime->sources = apr_array_make(p, 4, sizeof(aa_keysource_t *));
-    if (start(runtime, s, p) != OK ||
-        start_watchdog(runtime, s, p) != OK)
+    if (start(runtime, s, p) != OK || start_watchdog(runtime, s, p) != OK)
         return HTTP_INTERNAL_SERVER_ERROR;
     aa_config_warn(s);
     aa_runtime = runtime;

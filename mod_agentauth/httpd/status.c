@@ -8,9 +8,8 @@
 
 static void policy_line(request_rec *r, const aa_dir_conf_t *place, int text)
 {
-    const char *why = place->policy
-                          ? aa_policy_stale(place->policy, r->pool)
-                          : place->policy_why;
+    const char *why = place->policy ? aa_policy_stale(place->policy, r->pool)
+                                    : place->policy_why;
 
     if (text)
         ap_rprintf(r, "AgentAuthPolicy: %s %s\n", place->policy_file,
@@ -37,16 +36,16 @@ static int show(request_rec *r, int flags)
 {
     const apr_array_header_t *places = aa_policy_places();
     int text = flags & AP_STATUS_SHORT;
-    apr_size_t known =
-        aa_runtime && aa_runtime->cache
-            ? aa_authn_cache_count(aa_runtime->cache)
-            : 0;
+    apr_size_t known = aa_runtime && aa_runtime->cache
+                           ? aa_authn_cache_count(aa_runtime->cache)
+                           : 0;
 
     if (!text)
         ap_rputs("<hr />\n<h2>mod_agentauth</h2>\n<dl>\n", r);
-    ap_rprintf(r, text ? "AgentAuthKnownCredentials: %" APR_SIZE_T_FMT "\n"
-                       : "<dt>known credentials in this process</dt>"
-                         "<dd>%" APR_SIZE_T_FMT "</dd>\n",
+    ap_rprintf(r,
+               text ? "AgentAuthKnownCredentials: %" APR_SIZE_T_FMT "\n"
+                    : "<dt>known credentials in this process</dt>"
+                      "<dd>%" APR_SIZE_T_FMT "</dd>\n",
                known);
     for (int i = 0; places && i < places->nelts; i++) {
         const aa_dir_conf_t *place =

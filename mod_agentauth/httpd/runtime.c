@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Start and children: state directory, keys, issuers, cache, background. */
-#include <unistd.h>
-
 #include <string.h>
+#include <unistd.h>
 
 #include "apr_optional.h"
 #include "apr_shm.h"
@@ -150,7 +149,6 @@ static aa_keysource_shared_t *shared_slots(int n, apr_pool_t *p)
     return apr_shm_baseaddr_get(shm);
 }
 
-/* What the command line has to know of this configuration. */
 /* Virtual hosts may share a realm; the first one says how its keys begin. */
 static void add_realm(apr_array_header_t *realms, const aa_server_conf_t *conf)
 {
@@ -165,6 +163,7 @@ static void add_realm(apr_array_header_t *realms, const aa_server_conf_t *conf)
     realm->key_prefixes = conf->authn.key_prefixes;
 }
 
+/* What the command line has to know of this configuration. */
 static int write_effective(const aa_runtime_t *runtime,
                            const aa_state_t *state, uid_t uid, gid_t gid,
                            server_rec *main, apr_pool_t *p)

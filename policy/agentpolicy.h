@@ -213,6 +213,7 @@ typedef struct aa_policy_decision_t {
     aa_policy_effect_e effect;
     json_t *filter;      /* normal form, with AA_POLICY_FILTER; else NULL.
                             Shared with other requests: read-only */
+    const char *filter_text; /* it as compact ASCII JSON, NULL: not known */
     json_t *set;         /* object of mutable members as the handler left them,
                             those that it changed; NULL: none */
 } aa_policy_decision_t;
@@ -222,6 +223,8 @@ typedef struct aa_policy_verdict_t {
     aa_policy_effect_e effect; /* the strictest of all events */
     json_t *filter;            /* conjunction of the filters, NULL: all.
                                   Shared with other requests: read-only */
+    const char *filter_text;   /* it as JSON, compact and ASCII; NULL: has to
+                                  be written yet */
     aa_policy_decision_t *decisions;
     int ndecisions;
     const char *body;          /* new body; NULL: forward the original bytes */

@@ -84,6 +84,7 @@ static int run(decide_t *d, aa_scene_t *scene, aa_part_t *part)
         return deny(d, AA_CAUSE_OURS, "the body could not be changed");
     decision->effect = outcome.effect;
     decision->filter = outcome.filter;
+    decision->filter_text = outcome.filter_text;
     decision->set = outcome.set;
     return 1;
 }
@@ -217,6 +218,7 @@ static void conclude(decide_t *d)
         filter = filtered++
                      ? aa_filter_and(filter, v->decisions[i].filter, d->p)
                      : v->decisions[i].filter;
+        v->filter_text = filtered == 1 ? v->decisions[i].filter_text : NULL;
         if (!filter) {
             deny(d, AA_CAUSE_OURS, "the filters could not be joined");
             return;

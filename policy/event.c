@@ -326,11 +326,13 @@ static int has_members(const aa_job_t *job)
 static void read_filter(lua_State *L, aa_job_t *job)
 {
     aa_outcome_t *out = job->outcome;
+    const char *text = NULL;
 
     aa_memo_spell(job->filter, L, -1);
-    out->filter = aa_memo_find(&job->vm->filters, job->filter);
+    out->filter = aa_memo_find(&text, &job->vm->filters, job->filter);
     if (out->filter) {
         job->is_normal = 1;
+        out->filter_text = apr_pstrdup(job->p, text);
         out->filter = aa_value_own(json_incref(out->filter), job->p);
     }
     else {

@@ -29,6 +29,7 @@ typedef struct aa_change_t {
 typedef struct aa_outcome_t {
     aa_policy_effect_e effect;
     json_t *filter;              /* normal form, or NULL */
+    const char *filter_text;     /* it as JSON; NULL: not known */
     json_t *set;                 /* or NULL */
     apr_array_header_t *changes; /* aa_change_t; NULL: none */
 } aa_outcome_t;

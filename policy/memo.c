@@ -88,7 +88,8 @@ void aa_memo_spell(aa_memo_key_t *key, lua_State *L, int idx)
         key->hash = (key->hash ^ (unsigned char)key->bytes[i]) * 16777619u;
 }
 
-json_t *aa_memo_find(const aa_memo_t *memo, const aa_memo_key_t *key)
+json_t *aa_memo_find(const char **text, const aa_memo_t *memo,
+                     const aa_memo_key_t *key)
 {
     int i = (int)(key->hash % AA_MEMO_SLOTS);
 
@@ -96,12 +97,14 @@ json_t *aa_memo_find(const aa_memo_t *memo, const aa_memo_key_t *key)
         memo->slots[i].hash != key->hash ||
         memcmp(memo->slots[i].bytes, key->bytes, key->len))
         return NULL;
+    *text = memo->slots[i].text;
     return memo->slots[i].normal;
 }
 
 static void clear_slot(aa_memo_t *memo, int i)
 {
     free(memo->slots[i].bytes);
+    free(memo->slots[i].text);
     json_decref(memo->slots[i].normal);
     memset(&memo->slots[i], 0, sizeof(memo->slots[i]));
 }
@@ -119,6 +122,7 @@ void aa_memo_keep(aa_memo_t *memo, const aa_memo_key_t *key, json_t *normal)
     memo->slots[i].len = key->len;
     memo->slots[i].bytes = bytes;
     memo->slots[i].normal = json_incref(normal);
+    memo->slots[i].text = json_dumps(normal, JSON_COMPACT | JSON_ENSURE_ASCII);
 }
 
 void aa_memo_clear(aa_memo_t *memo)

@@ -25,14 +25,17 @@ typedef struct aa_memo_t {
         apr_size_t len;
         char *bytes;
         json_t *normal;
+        char *text; /* of normal: compact ASCII JSON; NULL: no memory */
     } slots[AA_MEMO_SLOTS];
 } aa_memo_t;
 
 /** [-0, +0, -] Spell the table at @a idx. Metamethods are not asked. */
 void aa_memo_spell(aa_memo_key_t *key, lua_State *L, int idx);
 
-/** Borrowed; NULL when it is not known. */
-json_t *aa_memo_find(const aa_memo_t *memo, const aa_memo_key_t *key);
+/** Borrowed, with its text, until something is kept; NULL when it is not
+ *  known. */
+json_t *aa_memo_find(const char **text, const aa_memo_t *memo,
+                     const aa_memo_key_t *key);
 
 /** Keep @a normal, of which a reference is taken. */
 void aa_memo_keep(aa_memo_t *memo, const aa_memo_key_t *key, json_t *normal);

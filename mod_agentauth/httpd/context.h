@@ -27,6 +27,8 @@ typedef enum aa_kind_e {
 typedef struct aa_ctx_t {
     aa_request_t request;       /* as seen below the wall */
     aa_kind_e kind;
+    const void *place;          /* the per-directory settings for which … */
+    int place_enabled;          /* … this was found out */
     /* who */
     aa_principal_t *principal;  /* a reference, or NULL */
     aa_credential_t credential; /* what proved it */

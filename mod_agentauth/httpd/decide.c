@@ -12,13 +12,11 @@
 void aa_route_look(request_rec *r, aa_ctx_t *ctx)
 {
     const aa_dir_conf_t *place = aa_dir_conf(r);
-    const char *why;
 
     if (ctx->route_known || !place->routes)
         return;
     ctx->route_known = 1;
-    if (!aa_path_plain(r->uri, &why) ||
-        aa_routes_find(&ctx->match, place->routes, r->method, r->uri,
+    if (aa_routes_find(&ctx->match, place->routes, r->method, r->uri,
                        r->pool) != APR_SUCCESS)
         ctx->match.route = NULL;
 }
@@ -34,12 +32,12 @@ static int route(request_rec *r, aa_ctx_t *ctx, const aa_dir_conf_t *place)
     const char *why = NULL;
     const aa_route_t *row;
 
-    if (!aa_path_plain(r->uri, &why))
-        return aa_answer_code(r, AA_E_PATH, "%s", why);
-    aa_route_look(r, ctx);
+    aa_route_look(r, ctx); /* finds plain paths only */
     row = ctx->match.route;
     if (!row)
-        return aa_answer_code(r, AA_E_NO_ROUTE, NULL);
+        return aa_path_plain(r->uri, &why)
+                   ? aa_answer_code(r, AA_E_NO_ROUTE, NULL)
+                   : aa_answer_code(r, AA_E_PATH, "%s", why);
     if (aa_route_open(place, row))
         return OK;
     if (aa_route_access(row) == AA_ACCESS_REFUSE)

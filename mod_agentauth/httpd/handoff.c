@@ -49,29 +49,54 @@ static apr_status_t collect(const char *values[HANDED], request_rec *r,
         return APR_SUCCESS;
     values[RESOURCE] = verdict->decisions[0].resource;
     values[ACTION] = verdict->decisions[0].action;
-    values[FILTER] =
-        verdict->filter ? aa_json_dump(verdict->filter, r->pool) : "true";
+    values[FILTER] = !verdict->filter       ? "true"
+                     : verdict->filter_text ? verdict->filter_text
+                                            : aa_json_dump(verdict->filter,
+                                                           r->pool);
     return values[FILTER] ? APR_SUCCESS
                           : aa_refuse(&ctx->error, r->pool, AA_E_INTERNAL,
                                       "no memory");
+}
+
+static int has_ours(const apr_table_t *table)
+{
+    const apr_array_header_t *all = apr_table_elts(table);
+    const apr_table_entry_t *e = (const apr_table_entry_t *)all->elts;
+
+    for (int i = 0; i < all->nelts; i++)
+        if (aa_header_is_ours(e[i].key))
+            return 1;
+    return 0;
+}
+
+/* Nobody else may say it for us: what is there goes first. Then names can be
+ * added without a search, which is dear since all of them begin alike. */
+static void forget(request_rec *r)
+{
+    int noted = has_ours(r->notes), set = has_ours(r->subprocess_env);
+
+    for (int i = 0; i < HANDED; i++) {
+        if (noted)
+            apr_table_unset(r->notes, names[i].note);
+        if (set)
+            apr_table_unset(r->subprocess_env, names[i].env);
+    }
 }
 
 /* The note and the variable carry the identity as it is; a header cannot. */
 static void to_server(request_rec *r, const aa_ctx_t *ctx,
                       const char *const values[HANDED])
 {
+    forget(r);
     for (int i = 0; i < HANDED; i++) {
         const char *value = i == IDENTITY && ctx->principal
                                 ? ctx->principal->identity
                                 : values[i];
 
-        if (!value) { /* nobody else may say it for us */
-            apr_table_unset(r->notes, names[i].note);
-            apr_table_unset(r->subprocess_env, names[i].env);
+        if (!value)
             continue;
-        }
-        apr_table_setn(r->notes, names[i].note, value);
-        apr_table_setn(r->subprocess_env, names[i].env, value);
+        apr_table_addn(r->notes, names[i].note, value);
+        apr_table_addn(r->subprocess_env, names[i].env, value);
     }
 }
 
@@ -86,7 +111,7 @@ static apr_status_t to_headers(request_rec *r, aa_ctx_t *ctx,
             return aa_refuse(&ctx->error, r->pool, AA_E_HEADER_SIZE,
                              "%s has %" APR_SIZE_T_FMT " bytes",
                              names[i].header, strlen(values[i]));
-        apr_table_setn(ctx->handed, names[i].header, values[i]);
+        apr_table_addn(ctx->handed, names[i].header, values[i]);
     }
     return APR_SUCCESS;
 }

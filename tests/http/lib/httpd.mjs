@@ -181,7 +181,8 @@ export class Httpd {
     this.output = "";
     const args = ["-D", "FOREGROUND", "-f", this.conf];
     if (this.options.single) args.unshift("-X");
-    const child = spawn(findBinary(), args, {
+    const [file, ...before] = [...this.options.under, findBinary()];
+    const child = spawn(file, [...before, ...args], {
       env: this.#env(),
       stdio: ["ignore", "pipe", "pipe"],
       detached: true, // a group of its own, so that stopping reaches just it
@@ -193,11 +194,17 @@ export class Httpd {
     this.atExit = () => this.#kill("SIGKILL");
     process.once("exit", this.atExit);
     await until(
-      async () => this.ended || READY.test(await this.errorLog()),
+      async () => this.ended || (await this.#ready()),
       `httpd to start; it says:\n${this.output}`,
     ).finally(() => (READY.lastIndex = 0));
     if (this.ended) process.off("exit", this.atExit);
     return !this.ended;
+  }
+
+  /** With -X it never says that it is ready, but it answers. */
+  async #ready() {
+    if (!this.options.single) return READY.test(await this.errorLog());
+    return this.request().then(() => true, () => false);
   }
 
   get ended() {
@@ -341,6 +348,7 @@ export async function makeHttpd(options = {}) {
     logLevel: "info",
     ports: 1,
     single: false,
+    under: [],
     env: {},
     ...options,
   });
@@ -357,6 +365,7 @@ export async function makeHttpd(options = {}) {
  * @param options.ports      how many to listen on
  * @param options.prepare    async function of the Httpd, before it starts
  * @param options.serverName, logLevel, env, single (-X)
+ * @param options.under      a command that runs it: ["valgrind", "--tool=…"]
  */
 export async function startHttpd(options = {}) {
   const httpd = await makeHttpd(options);

@@ -142,6 +142,66 @@ static void *refuse(aa_vm_t *vm)
     return NULL;
 }
 
+/* Which list a block of this size belongs to; AA_VM_KEPT: none. */
+static size_t list_of(size_t size)
+{
+    return size <= AA_VM_KEPT * AA_VM_STEP ? (size - 1) / AA_VM_STEP
+                                           : AA_VM_KEPT;
+}
+
+/* Each decision takes and drops blocks of the same few sizes; a list of them
+ * is quicker than the whole process's heap. */
+static void *block_new(aa_vm_t *vm, size_t size)
+{
+    size_t i = list_of(size);
+    void *block;
+
+    if (i == AA_VM_KEPT)
+        return malloc(size);
+    if (!vm->kept[i])
+        return malloc((i + 1) * AA_VM_STEP);
+    block = vm->kept[i];
+    memcpy(&vm->kept[i], block, sizeof(void *));
+    return block;
+}
+
+static void block_free(aa_vm_t *vm, void *block, size_t size)
+{
+    size_t i = size ? list_of(size) : AA_VM_KEPT;
+
+    if (i == AA_VM_KEPT || !block) {
+        free(block);
+        return;
+    }
+    memcpy(block, &vm->kept[i], sizeof(void *));
+    vm->kept[i] = block;
+}
+
+static void *block_resize(aa_vm_t *vm, void *was, size_t old, size_t size)
+{
+    void *is;
+
+    if (!was)
+        return block_new(vm, size);
+    if (list_of(old) == list_of(size))
+        return list_of(size) == AA_VM_KEPT ? realloc(was, size) : was;
+    is = block_new(vm, size);
+    if (!is)
+        return NULL;
+    memcpy(is, was, old < size ? old : size);
+    block_free(vm, was, old);
+    return is;
+}
+
+static void blocks_free(aa_vm_t *vm)
+{
+    for (int i = 0; i < AA_VM_KEPT; i++)
+        for (void *block = vm->kept[i], *next; block; block = next) {
+            memcpy(&next, block, sizeof(void *));
+            free(block);
+        }
+}
+
 static void *allocate(void *baton, void *was, size_t old, size_t size)
 {
     aa_vm_t *vm = baton;
@@ -150,7 +210,7 @@ static void *allocate(void *baton, void *was, size_t old, size_t size)
     if (!was)
         old = 0; /* says what kind of object it is for */
     if (!size) {
-        free(was);
+        block_free(vm, was, old);
         vm->used -= old;
         return NULL;
     }
@@ -160,7 +220,7 @@ static void *allocate(void *baton, void *was, size_t old, size_t size)
         if (size >= 1024)
             aa_vm_charge_later(vm, size / BYTES_AN_INSTRUCTION);
     }
-    is = realloc(was, size);
+    is = block_resize(vm, was, old, size);
     if (!is)
         return size > old ? refuse(vm) : was;
     if (size > old)
@@ -336,6 +396,7 @@ void aa_vm_close(aa_vm_t *vm)
 {
     if (vm->L)
         lua_close(vm->L);
+    blocks_free(vm);
     for (int i = 0; i < vm->nhandlers; i++)
         free(vm->handlers[i].label);
     free(vm->handlers);

@@ -41,6 +41,9 @@ typedef struct aa_vm_user_t {
     int anonymous;       /* is_authenticated is false */
 } aa_vm_user_t;
 
+#define AA_VM_STEP 16 /* bytes by which the sizes of small blocks differ */
+#define AA_VM_KEPT 8  /* sizes of blocks that are kept for the next decision */
+
 /** Why a state is of no more use. */
 typedef enum aa_spent_e {
     AA_SPENT_NOT = 0,
@@ -59,6 +62,7 @@ typedef struct aa_vm_t {
     apr_size_t used;     /* bytes */
     apr_size_t base;     /* bytes once the policy was loaded */
     int refused;         /* the allocator said no, Lua may try again */
+    void *kept[AA_VM_KEPT]; /* free small blocks, a list for each size */
     long left;           /* instructions */
     apr_time_t deadline; /* of CPU time; 0: not looked at yet */
     aa_spent_e spent;

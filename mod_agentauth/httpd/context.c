@@ -37,7 +37,8 @@ static int place_enabled(request_rec *r)
 {
     const char *type = ap_auth_type(r);
 
-    return type && !ap_cstr_casecmp(type, "AgentAuth");
+    return type && (!strcmp(type, "AgentAuth") ||
+                    !ap_cstr_casecmp(type, "AgentAuth"));
 }
 
 /* Asked by nearly every hook, so kept for as long as the place is the same;

@@ -29,6 +29,15 @@ static const struct {
 
 enum { IDENTITY, USER, RESOURCE, ACTION, FILTER, DECISION_ID, HANDED };
 
+static const char *filter_text(const aa_policy_verdict_t *verdict,
+                               apr_pool_t *p)
+{
+    if (!verdict->filter)
+        return "true";
+    return verdict->filter_text ? verdict->filter_text
+                                : aa_json_dump(verdict->filter, p);
+}
+
 static apr_status_t collect(const char *values[HANDED], request_rec *r,
                             aa_ctx_t *ctx)
 {
@@ -49,10 +58,7 @@ static apr_status_t collect(const char *values[HANDED], request_rec *r,
         return APR_SUCCESS;
     values[RESOURCE] = verdict->decisions[0].resource;
     values[ACTION] = verdict->decisions[0].action;
-    values[FILTER] = !verdict->filter       ? "true"
-                     : verdict->filter_text ? verdict->filter_text
-                                            : aa_json_dump(verdict->filter,
-                                                           r->pool);
+    values[FILTER] = filter_text(verdict, r->pool);
     return values[FILTER] ? APR_SUCCESS
                           : aa_refuse(&ctx->error, r->pool, AA_E_INTERNAL,
                                       "no memory");

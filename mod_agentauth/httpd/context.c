@@ -37,23 +37,7 @@ static int place_enabled(request_rec *r)
 {
     const char *type = ap_auth_type(r);
 
-    return type && (!strcmp(type, "AgentAuth") ||
-                    !ap_cstr_casecmp(type, "AgentAuth"));
-}
-
-/* Asked by nearly every hook, so kept for as long as the place is the same;
- * AuthType itself may be an expression, which no two hooks shall see differ. */
-int aa_place_enabled(request_rec *r)
-{
-    aa_ctx_t *ctx = aa_ctx_peek(r);
-
-    if (!ctx)
-        return place_enabled(r);
-    if (ctx->place != r->per_dir_config) {
-        ctx->place = r->per_dir_config;
-        ctx->place_enabled = place_enabled(r);
-    }
-    return ctx->place_enabled;
+    return type && !ap_cstr_casecmp(type, "AgentAuth");
 }
 
 /* Asked by nearly every hook, so kept for as long as the place is the same;

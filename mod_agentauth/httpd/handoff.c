@@ -31,15 +31,6 @@ static const struct {
 
 enum { IDENTITY, USER, RESOURCE, ACTION, FILTER, DECISION_ID, HANDED };
 
-static const char *filter_text(const aa_policy_verdict_t *verdict,
-                               apr_pool_t *p)
-{
-    if (!verdict->filter)
-        return "true";
-    return verdict->filter_text ? verdict->filter_text
-                                : aa_json_dump(verdict->filter, p);
-}
-
 static apr_status_t collect(const char *values[HANDED], request_rec *r,
                             aa_ctx_t *ctx)
 {
@@ -66,31 +57,6 @@ static apr_status_t collect(const char *values[HANDED], request_rec *r,
     return values[FILTER]
                ? APR_SUCCESS
                : aa_refuse(&ctx->error, r->pool, AA_E_INTERNAL, "no memory");
-}
-
-static int has_ours(const apr_table_t *table)
-{
-    const apr_array_header_t *all = apr_table_elts(table);
-    const apr_table_entry_t *e = (const apr_table_entry_t *)all->elts;
-
-    for (int i = 0; i < all->nelts; i++)
-        if (aa_header_is_ours(e[i].key))
-            return 1;
-    return 0;
-}
-
-/* Nobody else may say it for us: what is there goes first. Then names can be
- * added without a search, which is dear since all of them begin alike. */
-static void forget(request_rec *r)
-{
-    int noted = has_ours(r->notes), set = has_ours(r->subprocess_env);
-
-    for (int i = 0; i < HANDED; i++) {
-        if (noted)
-            apr_table_unset(r->notes, names[i].note);
-        if (set)
-            apr_table_unset(r->subprocess_env, names[i].env);
-    }
 }
 
 static int has_ours(const apr_table_t *table)

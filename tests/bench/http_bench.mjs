@@ -44,21 +44,24 @@ const BEARER = { credential: "bearer" };
 const POST = { method: "POST", body: BODY };
 
 /**
- * What is measured. `base` names the row of bare httpd to compare with; a row
- * without one is bare httpd.
+ * What is measured. `base` names the row of bare httpd to compare with, which
+ * gets the very same request where that can be; a row without one is bare.
  */
 const ROWS = [
   { name: "file", path: "/threads/42" },
-  { name: "file, API key", base: "file", path: "/threads/42", ...KEY },
-  { name: "file, bearer", base: "file", path: "/threads/42", ...BEARER },
-  { name: "proxy", path: "/agent/threads/42" },
-  { name: "proxy, API key", base: "proxy", path: "/agent/threads/42", ...KEY },
-  { name: "proxy, bearer", base: "proxy", path: "/agent/threads/42", ...BEARER },
-  { name: "proxy, API key, assertion", base: "proxy", path: "/signed/threads/42", ...KEY },
-  { name: "proxy, body", path: "/agent/threads", ...POST },
-  { name: "proxy, body, API key", base: "proxy, body", path: "/agent/threads", ...POST, ...KEY },
+  { name: "file, with a key", path: "/threads/42", ...KEY },
+  { name: "file, API key", base: "file, with a key", path: "/threads/42", ...KEY },
+  { name: "file, with a token", path: "/threads/42", ...BEARER },
+  { name: "file, bearer", base: "file, with a token", path: "/threads/42", ...BEARER },
+  { name: "proxy, with a key", path: "/agent/threads/42", ...KEY },
+  { name: "proxy, API key", base: "proxy, with a key", path: "/agent/threads/42", ...KEY },
+  { name: "proxy, assertion too", base: "proxy, with a key", path: "/signed/threads/42", ...KEY },
+  { name: "proxy, with a token", path: "/agent/threads/42", ...BEARER },
+  { name: "proxy, bearer", base: "proxy, with a token", path: "/agent/threads/42", ...BEARER },
+  { name: "proxy, with key and body", path: "/agent/threads", ...POST, ...KEY },
+  { name: "proxy, body changed", base: "proxy, with key and body", path: "/agent/threads", ...POST, ...KEY },
   { name: "401, nobody", base: "file", path: "/threads/42", status: 401 },
-  { name: "403, policy says no", base: "file", path: "/assistants/42", status: 403, ...KEY },
+  { name: "403, policy says no", base: "file, with a key", path: "/assistants/42", status: 403, ...KEY },
 ];
 
 // ---------------------------------------------------------------- the servers
@@ -83,6 +86,11 @@ const place = (httpd, path, routes, pass) => `<Location "${path}">
   AgentAuthEnforce headers
   AgentAuthPassAs ${pass}
 </Location>`;
+
+/** What bare httpd has in their place: the same sections, empty of us. */
+const open = ["/threads", "/assistants", "/agent", "/signed"]
+  .map((path) => `<Location "${path}">\n  Require all granted\n</Location>\n`)
+  .join("");
 
 const protection = (httpd, issuer) => `<AgentAuthIssuer ${issuer.url}>
   AgentAuthAudience ${issuer.audience}
@@ -120,7 +128,7 @@ async function startGateway(backend, issuer, withModule, options = {}) {
     config: (h) => `${LOAD}
 ProxyPass /agent ${backend.url}/agent
 ProxyPass /signed ${backend.url}/signed
-${withModule ? protection(h, issuer) : ""}`,
+${withModule ? protection(h, issuer) : open}`,
     async prepare(h) {
       await h.write("policy.lua", POLICY);
       await h.write("issuer.json", issuer.jwks);
@@ -129,14 +137,14 @@ ${withModule ? protection(h, issuer) : ""}`,
     },
     ...options,
   });
-  const headers = { undefined: [] };
+  let key = `sk-agentauth-${"0".repeat(48)}`; // bare httpd does not look at it
   if (withModule) {
     await httpd.addUser("alice", { permissions: ["threads:read", "threads:create"] });
-    headers.key = [`X-API-Key: ${await httpd.addKey("alice")}`];
-    const claims = { email: "alice@example.com", permissions: ["threads:read"] };
-    headers.bearer = [`Authorization: Bearer ${issuer.token("alice", claims)}`];
+    key = await httpd.addKey("alice");
   }
-  return { httpd, headers };
+  const claims = { email: "alice@example.com", permissions: ["threads:read"] };
+  const bearer = `Authorization: Bearer ${issuer.token("alice", claims)}`;
+  return { httpd, headers: { undefined: [], key: [`X-API-Key: ${key}`], bearer: [bearer] } };
 }
 
 /** What a row sends to a gateway, without Host. */

@@ -169,8 +169,14 @@ int aa_decision_log(request_rec *r)
     const char *text;
     apr_size_t len;
 
-    if (!conf->decision_file || !ctx)
+    if (!ctx)
         return DECLINED;
+    if (!conf->decision_file) { /* the error log's, for who asks for it */
+        if (APLOGrinfo(r))
+            ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "decision %s",
+                          line(last, ctx));
+        return OK;
+    }
     text = apr_pstrcat(r->pool, line(last, ctx), "\n", NULL);
     len = strlen(text);
     apr_file_write(conf->decision_file, text, &len); /* one write: one line */

@@ -13,7 +13,10 @@ let world;
 
 before(async () => {
   world = await startPlace({
-    prepare: (h) => h.write("issuer.json", makeIssuer("https://issuer.test", "gateway").jwks),
+    prepare: async (h) => {
+      await h.write("issuer.json", makeIssuer("https://issuer.test", "gateway").jwks);
+      await h.write("all.lua", 'require("agentauth").on(function() return true end)');
+    },
     config: (h, echo) => `LimitRequestFieldSize ${FIELD}
 <AgentAuthIssuer https://issuer.test>
 AgentAuthAudience gateway
@@ -23,6 +26,7 @@ AgentAuthIdentityPrefix ""
 AgentAuthDecisionLog "${h.path("log/decisions.log")}"
 ProxyPass /a ${echo.url}
 ${place("/a", "AgentAuthRoutes langgraph prefix=/a")}
+${place("/n", `AgentAuthPolicy all.lua\nAgentAuthRoutes none prefix=/n\nProxyPass ${echo.url}`)}
 ProxyPass /plain ${echo.url}`,
   });
 });
@@ -90,4 +94,34 @@ test("a token that is no UTF-8 where it is quoted leaves a decision line", async
   const line = await until(async () => (await lines()).find((l) => /AGA0121|could not be made/.test(l)), "its line");
   assert.equal(JSON.parse(line).code, "AGA0121");
   assert.match(JSON.parse(line).reason, /iss 'x{255}\\xc3'/);
+});
+
+describe("methods", () => {
+  test("one that a map lets in", async () => {
+    assert.equal(world.passed(await world.ask("PURGE", "/n/x")).method, "PURGE");
+  });
+  test("TRACE would show the client what the backend is told", async () => {
+    world.refused(await world.ask("TRACE", "/n/x"), 404, "AGA0210");
+  });
+  for (const method of ["get", "Get", "purge"])
+    test(`${method} is no spelling of another`, async () => {
+      const wire = await world.httpd.connect(); // node would write it in capitals
+      wire.sendLines(`${method} /n/x HTTP/1.1`, "Host: x", `X-API-Key: ${world.key}`);
+      world.refused(await wire.answer(), 404, "AGA0210");
+      wire.close();
+    });
+});
+
+describe("what httpd itself cannot read", () => {
+  for (const [name, path, headers, status] of [
+    ["a header above its limit", "/a/ok", ["X-Long", "x".repeat(FIELD + 10)], 400],
+    ["an encoded slash", "/a/threads/x%2Fy", [], 404],
+  ])
+    test(`${name} is refused in JSON`, async () => {
+      const answer = await world.ask("GET", path, { headers });
+      assert.equal(answer.status, status);
+      assert.equal(answer.header("content-type"), "application/json");
+      assert.ok(answer.json.error);
+      assert.deepEqual(world.echo.take(), []);
+    });
 });

@@ -74,6 +74,7 @@ describe("answers of ours", () => {
     assert.equal(answer.status, 405);
     assert.deepEqual(answer.json, { error: "method not allowed" });
     assert.equal(answer.header("AgentAuth-Error"), "AGA0602");
-    assert.match(answer.header("Allow"), /^GET,HEAD\b/);
+    // httpd lists them in no order of its own
+    assert.deepEqual(answer.header("Allow").split(/, ?/).filter((m) => m !== "TRACE").sort(), ["GET", "HEAD"]);
   });
 });

@@ -88,12 +88,18 @@ const BASE = [
 const STATE = `AgentAuthStateDir "${join(root, "state")}"`;
 
 /** Run configtest on the base and `lines`; the number of their first line. */
+/** A sanitizer's run-time library has to come before everything else. */
+function sanitizer() {
+  const { AA_PRELOAD, ASAN_OPTIONS = "detect_leaks=0", UBSAN_OPTIONS = "print_stacktrace=1" } = process.env;
+  return AA_PRELOAD ? { LD_PRELOAD: AA_PRELOAD, ASAN_OPTIONS, UBSAN_OPTIONS } : {};
+}
+
 function configtest(lines, { state = true, args = ["-t"], env = {} } = {}) {
   const head = state ? `${BASE}\n${STATE}\n` : `${BASE}\n`;
   const conf = put("httpd.conf", `${head}${lines}\n`);
   const done = spawnSync(HTTPD, [...args, "-f", conf], {
     encoding: "utf8",
-    env: { PATH: process.env.PATH, AA_SECRET: "e".repeat(32), ...env },
+    env: { PATH: process.env.PATH, AA_SECRET: "e".repeat(32), ...sanitizer(), ...env },
   });
   return { code: done.status, said: done.stdout + done.stderr, first: head.split("\n").length };
 }

@@ -32,14 +32,26 @@ step() {
   {
     printf '%-18s %-6s %4ds   %d passed, %d failed, %d skipped\n' \
       "$name" $word $((SECONDS - start)) "$passed" "$failed" "$skipped"
-    [ "$failed" = 0 ] || grep -vE '^ok |^PASS|^ +ok ' "$log" | tail -n 40 |
-      sed 's/^/    | /'
+    [ "$failed" = 0 ] || said_of_failure "$log" | sed 's/^/    | /'
   } >"$logs/$name.line"
   cat "$logs/$name.line"
   [ "$failed" = 0 ]
 }
 
-# sum FILE...: the numbers of all parts; a part without numbers did not run
+# said_of_failure LOG: of TAP each test that failed with its first words, of
+# anything else the end
+said_of_failure() {
+  if grep -qE '^ *not ok ' "$1"; then
+    awk '/^ *not ok / { name = $0; next }
+      /failureType: .subtestsFailed/ { name = "" }
+      /^ *error: / && name != "" { print name; name = ""; left = 5 }
+      left > 0 { print; left-- }' "$1" | cut -c 1-200 | head -n 120
+  else
+    grep -vE '^ok |^PASS|^ +ok ' "$1" | tail -n 40
+  fi
+}
+
+# total FILE...: the numbers of all parts; a part without numbers did not run
 total() {
   local name p f s passed=0 failed=0 skipped=0
   for name in "$@"; do

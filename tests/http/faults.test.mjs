@@ -44,11 +44,11 @@ auth.on(function(ctx, value) return { version = "v${n}" } end)
 const bearer = (token) => ["Authorization", `Bearer ${token}`];
 const ask = (headers, path = THREAD) => world.httpd.request({ path, headers });
 
-/* Lines with a code of ours since the last call. */
+/* Lines with a code of ours since the last call; decisions are another log. */
 let read = 0;
 async function lines() {
   const log = await world.httpd.errorLog();
-  const fresh = log.slice(read).split("\n").filter((line) => /\bAGA\d{4}\b/.test(line));
+  const fresh = log.slice(read).split("\n").filter((line) => /\bAGA\d{4}\b/.test(line) && !line.includes("] decision {"));
   read = log.length;
   return fresh;
 }

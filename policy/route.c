@@ -205,7 +205,7 @@ static apr_status_t add_row(opening_t *opening, const char *file,
     entry->line = (int)json_integer_value(json_object_get(made, "line"));
     entry->source = opening->source;
     if (aa_row_compile(&entry->route, &why, json_object_get(made, "row"),
-                       opening->p) != APR_SUCCESS)
+                       opening->gateway, opening->p) != APR_SUCCESS)
         return fail(opening, file, entry->line, why);
     if (aa_trie_put(&old, opening->routes->trie, &entry->route) != APR_SUCCESS)
         return fail(opening, file, entry->line, "too many methods on one path");

@@ -79,6 +79,9 @@ static const event_name_t langgraph_events[] = {{"threads", "create"},
                                                 {"runs", "create_run"},
                                                 {NULL, NULL}};
 
+/* A map whose rows are all that policies may name. */
+static const event_name_t no_events[] = {{NULL, NULL}};
+
 /* HTTP methods by RFC 9110, 5789, 4918, 3253, 5323; HEAD decides as GET. */
 static const event_name_t none_events[] = {
     {"http", "get"},       {"http", "post"},    {"http", "put"},
@@ -97,9 +100,10 @@ static const struct builtin_t {
 } builtins[] = {
     {"langgraph", aa_embedded_langgraph, &aa_embedded_langgraph_len,
      langgraph_events},
+    {"crud", aa_embedded_crud, &aa_embedded_crud_len, no_events},
     {NONE, NULL, NULL, none_events},
 };
-static const char *const builtin_names[] = {"langgraph", NONE, NULL};
+static const char *const builtin_names[] = {"langgraph", "crud", NONE, NULL};
 
 static int knows(const apr_array_header_t *events, const char *resource,
                  const char *action)

@@ -11,8 +11,9 @@
 #include "rule.h"
 #include "word.h"
 
-#define LIMIT_MAX_DEFAULT 1000 /* elements of a page where the map says none   \
-                                */
+#define LIMIT_MAX_DEFAULT                                                      \
+    1000 /* elements of a page where the map says none                         \
+          */
 
 static const char *const rule_words[] = {
     "refuse", "ask_first", "rewrite",  "check",  "page",
@@ -104,16 +105,28 @@ static int check_query(const aa_rule_in_t *in, const char *const *names)
     return 1;
 }
 
+/* An object of the body; "." is the body itself. */
+static int read_object(const aa_rule_in_t *in, const char **member,
+                       const json_t *text, const char *what)
+{
+    const char *value = json_string_value(text);
+
+    if (!value || strcmp(value, "."))
+        return aa_rule_member(in, member, text, what);
+    *member = value;
+    return aa_rule_reads_body(in, what);
+}
+
 static int read_rewrite(const aa_rule_in_t *in, aa_rule_t *rule,
                         const json_t *table)
 {
     if (!table)
         return 1;
     return aa_form_fields(in->form, table, "rewrite", rewrite_words, 0) &&
-           aa_rule_member(in, &rule->stamp, field(table, "stamp"), "stamp") &&
-           aa_rule_member(in, &rule->keep, field(table, "keep"), "keep") &&
-           aa_rule_member(in, &rule->restrict_to, field(table, "restrict"),
-                          "restrict") &&
+           read_object(in, &rule->stamp, field(table, "stamp"), "stamp") &&
+           read_object(in, &rule->keep, field(table, "keep"), "keep") &&
+           read_object(in, &rule->restrict_to, field(table, "restrict"),
+                       "restrict") &&
            aa_rule_member(in, &rule->configurable, field(table, "configurable"),
                           "configurable") &&
            aa_rule_member(in, &rule->webhook, field(table, "webhook"),

@@ -154,15 +154,16 @@ typedef struct aa_rule_t {
                                   created use; NULL: all of the row */
     aa_check_e check;
     aa_page_t page;
-    const char *stamp;       /* object that the equality keys are put into */
-    const char *keep;        /* object whose keys that the filter speaks of the
-                                client cannot change */
-    const char *restrict_to; /* object that the equality keys are ANDed into:
-                                a search. The answer is checked as well */
-    const char
-        *configurable;   /* object that says who calls: langgraph_auth_user,
-                            …_id and …_permissions are set in it */
-    const char *webhook; /* URL that the backend will call: vetted */
+    const char *stamp;        /* object that the equality keys are put into; "."
+                                 is the body itself, here and in the next two */
+    const char *keep;         /* object whose keys that the filter speaks of the
+                                 client cannot change */
+    const char *restrict_to;  /* object that the equality keys are ANDed into:
+                                 a search. The answer is checked as well */
+    const char *configurable; /* object that says who calls:
+                                 langgraph_auth_user, …_id and …_permissions are
+                                 set in it */
+    const char *webhook;      /* URL that the backend will call: vetted */
     const char *const *set_query;  /* parameters that become what a handler
                                       made of the member of the same name; a
                                       list is joined by '.' */

@@ -69,4 +69,16 @@
 #define AA_PEPPER_LEN 32                      /* bytes */
 #define AA_KEY_USED_INTERVAL (60 * 1000000LL) /* between last-used marks */
 
+/* objects and runs of the backend, in memory that all processes share */
+#define AA_OBJECT_KEYS_MAX 4096       /* keys of one hold: a batch's, twice */
+#define AA_OBJECT_VERSIONS 65536      /* slots of versions */
+#define AA_OBJECT_FACTS 4096          /* facts kept, in sets of … */
+#define AA_OBJECT_FACTS_SET 4         /* … so many: the oldest goes */
+#define AA_OBJECT_FACT_MAX 4096       /* bytes of one */
+#define AA_OBJECT_FACT_TTL 30000000LL /* microseconds it is believed */
+#define AA_OBJECT_IDLE_MAX 64         /* idle descriptors a process */
+#define AA_RUNS_IDENTITIES 4096       /* identities with runs, in sets of … */
+#define AA_RUNS_SET 8                 /* … so many: the longest idle goes */
+#define AA_RUNS_PER_IDENTITY 128      /* the newest of each are kept */
+
 #endif

@@ -24,6 +24,9 @@
 #define AA_FILTER_BYTES_MAX 4096           /* bytes of its normal form */
 #define AA_ROUTES_ROWS_MAX 4096            /* rows of one map */
 #define AA_ROUTE_PARAMS_MAX 8              /* parameters in one path */
+#define AA_RULE_ASKS_MAX 8                 /* objects a rule asks for */
+#define AA_RULE_TEXTS_MAX 32               /* texts in one list of a rule */
+#define AA_RULE_PAGE_MAX 10000             /* most that a page may hold */
 
 /* ------------------------------------------------------------------ filters
  *
@@ -50,6 +53,125 @@ int aa_filter_match(const json_t *normal, const json_t *metadata);
 /** Both must hold: {"$and":[a,b]}, flattened, equal parts once. NULL means
  *  "all". The result is released with @a p. */
 json_t *aa_filter_and(json_t *a, json_t *b, apr_pool_t *p);
+
+/* -------------------------------------------------------------------- rules
+ *
+ * What the gateway does before a backend that authorises nothing, so that the
+ * decision holds. Only data: mod_agentauth/enforce/ carries it out.
+ *
+ * A template is a text with {name} for a parameter of the path, {body.a.b} for
+ * a member of the body (of the element, with `each`) and {query.x} for a
+ * parameter of the query, each as it goes to the backend, after the policy's
+ * changes. In a path each value is escaped as one segment or one value; a list
+ * becomes its texts joined by '.', and one that is empty, or has an empty text
+ * or a '.' in it, has no reading: refuse. */
+
+typedef enum aa_hold_e {
+    AA_HOLD_SHARED,   /* use: others may, too */
+    AA_HOLD_EXCLUSIVE /* create, patch, delete */
+} aa_hold_e;
+
+/** An object that is made when it is missing. */
+typedef struct aa_create_t {
+    const char *when_member; /* only when this member of the body … */
+    const char *when_is;     /* … is this text; both NULL: always */
+    const char *path;        /* template: POST here */
+    const json_t *body;      /* its texts are templates; the equality keys of
+                                the ask's filters are stamped into `stamp` */
+    const char *stamp;       /* member of it, "metadata" */
+    const char *then_member; /* and then this member of the client's body … */
+    const char *then_is;     /* … becomes this text; both NULL: untouched */
+} aa_create_t;
+
+/** An object that the backend is asked for before, with GET. */
+typedef struct aa_ask_t {
+    const char *path;          /* template, may have a query */
+    const char *const *events; /* whose filters it must satisfy, as
+                                  "threads:read"; NULL: all of the row; none:
+                                  it only has to be there */
+    aa_hold_e hold;
+    int optional;  /* skipped when a {body.…} or {query.…} of the path is
+                      absent or null */
+    int each;      /* asked for every element of the body, when that is an
+                      array, else for every text of the list-valued {body.…}
+                      of its path */
+    int absent_ok; /* a missing object is fine */
+    const aa_create_t *create; /* NULL: nothing is made; a missing object is
+                                  refused as a foreign one */
+    const json_t *exempt; /* {"created_by":"system"}: an object that has these
+                             in its metadata passes; NULL: none */
+    const json_t *same;   /* {"thread_id":"{thread_id}"}: members of the answer
+                             that must equal these templates; NULL: none */
+    const char *const *match; /* as in the rule; NULL: the rule's */
+    int status;               /* the answer for a foreign object, */
+    const char *type, *body;  /* as `hidden_…`; 0 and NULL: the rule's */
+} aa_ask_t;
+
+typedef enum aa_check_e {
+    AA_CHECK_NONE,
+    AA_CHECK_OBJECT, /* the answer must match */
+    AA_CHECK_LIST,   /* each of its elements must */
+    AA_CHECK_COUNT   /* it is the number of those that match */
+} aa_check_e;
+
+/** How a list or a count is paged through. */
+typedef struct aa_page_t {
+    const char *limit, *offset; /* members of the body, or parameters of the
+                                   query; NULL: the answer is not paged */
+    int in_query;
+    long limit_default, limit_max;
+    const char *items;  /* the member that is the list; NULL: the answer is */
+    const char *select; /* member that lists the wanted fields and has to be
+                           widened by those of `match`; NULL: none */
+    const char *search; /* with AA_CHECK_COUNT: template of the path that is
+                           paged through instead, by POST */
+    const char *total, *next; /* headers that tell how many there are and where
+                                 the next page begins: written anew or cut;
+                                 NULL: none */
+} aa_page_t;
+
+/** The rule of one row. Members of bodies are paths "a.b"; query parameters
+ *  and headers are names. Lists end with NULL; NULL is the empty list. */
+typedef struct aa_rule_t {
+    const char *refuse; /* why it cannot be made true; NULL: it can */
+    const aa_ask_t *asks;
+    int nasks;
+    const char *const *events; /* whose filters `stamp`, `keep`, `restrict_to`,
+                                  `copies` and the check use; NULL: all of the
+                                  row */
+    aa_check_e check;
+    aa_page_t page;
+    const char *stamp;       /* object that the equality keys are put into */
+    const char *keep;        /* object whose keys that the filter speaks of
+                                cannot be changed by the client */
+    const char *restrict_to; /* object that the equality keys are ANDed into:
+                                a search */
+    const char
+        *configurable;   /* object that says who calls: langgraph_auth_user,
+                            …_id and …_permissions are set in it */
+    const char *webhook; /* URL that the backend will call: vetted */
+    const char *const *drop_query;   /* parameters that are cut */
+    const char *const *drop_body;    /* members that are cut */
+    const char *const *drop_headers; /* request headers that are cut, lower
+                                        case; "x-*" is all that begin so */
+    const char *const *match; /* where an object has what filters speak of:
+                                 {"metadata"}: in this member (default); {"."}:
+                                 it is the whole object; {"value","key"}: in the
+                                 first, overlaid by the others under their own
+                                 names. An element that is no object is seen as
+                                 the one member named in `wrap` */
+    const char *wrap;         /* NULL: what is no object matches nothing */
+    int hidden_status;        /* the answer for a missing or foreign object, */
+    const char *hidden_type;  /* the very bytes of the backend's own; */
+    const char *hidden_body;  /* a template; NULL: none */
+    int each;          /* the body is an array: rewrites go to each element */
+    int remembers_run; /* the answer names runs without a thread: whose they
+                          are is remembered */
+    int asks_runs;     /* only who started the run {run_id} gets on */
+    int copies;        /* the answer is a new object made from another: it gets
+                          the stamp */
+    int long_lived; /* the answer streams, and ends when the credential does */
+} aa_rule_t;
 
 /* ------------------------------------------------------------------- routes */
 
@@ -87,11 +209,13 @@ typedef struct aa_route_match_t {
  *              of a later file replaces an earlier one of the same method and
  *              path
  * @param prefix "" or "/agent": where the map is mounted
+ * @param gateway 1: for a place where the gateway enforces; maps read it as
+ *               `gateway`
  * @param why   on failure file, line and hint
  */
 apr_status_t aa_routes_open(const aa_routes_t **routes, const char **why,
                             const char *name, const char *const *files,
-                            const char *prefix, apr_pool_t *p);
+                            const char *prefix, int gateway, apr_pool_t *p);
 
 /**
  * 1 when a decoded path has only one reading: valid UTF-8, begins with '/',
@@ -125,7 +249,8 @@ int aa_route_is_websocket(const aa_route_t *route);
 /** 1 when in mode `headers` the backend itself does not authorise it, so that
  *  it is refused there unless opened. */
 int aa_route_native_unchecked(const aa_route_t *route);
-const json_t *aa_route_enforce(const aa_route_t *route); /* or NULL */
+/** How the gateway makes the decision true; NULL: the row does not say. */
+const aa_rule_t *aa_route_rule(const aa_route_t *route);
 /** Query parameters that the row's values name, NULL-terminated. */
 const char *const *aa_route_query_names(const aa_route_t *route);
 

@@ -14,8 +14,8 @@
 #define CHUNK "map" /* its name in messages; the file's takes its place */
 #define KEY_MAX 256 /* bytes of a key */
 
-static const char *const map_words[] = {"route", "path",    "query",
-                                        "body",  "literal", NULL};
+static const char *const map_words[] = {"route",   "path",    "query", "body",
+                                        "literal", "gateway", NULL};
 
 /** One map under way; every C function finds it in the state's extra space. */
 typedef struct map_t {
@@ -25,6 +25,7 @@ typedef struct map_t {
     const char *fault; /* why a value has no JSON form; constant */
     const char *text;  /* the map */
     apr_size_t len;
+    int gateway; /* what the map reads as `gateway` */
     apr_pool_t *p;
 } map_t;
 
@@ -361,6 +362,8 @@ static void open_globals(lua_State *L)
         push_source(L, sources[i]);
         lua_setfield(L, -2, sources[i]);
     }
+    lua_pushboolean(L, map_of(L)->gateway);
+    lua_setfield(L, -2, "gateway");
     lua_newtable(L);
     set_function(L, "__index", global_index);
     set_function(L, "__newindex", global_newindex);
@@ -394,9 +397,10 @@ static const char *message(lua_State *L, const char *file, apr_pool_t *p)
 }
 
 apr_status_t aa_map_run(json_t *rows, const char **why, const char *file,
-                        const char *text, apr_size_t len, apr_pool_t *p)
+                        const char *text, apr_size_t len, int gateway,
+                        apr_pool_t *p)
 {
-    map_t map = {rows, 0, 0, NULL, text, len, p};
+    map_t map = {rows, 0, 0, NULL, text, len, gateway, p};
     lua_State *L = lua_newstate(bounded_alloc, &map);
     apr_status_t rv = APR_SUCCESS;
 

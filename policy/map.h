@@ -12,7 +12,7 @@
 
 /**
  * Run a map in a bare Lua state: no library, no other global than
- * `route path query body literal`, bounded in instructions and memory.
+ * `route path query body literal gateway`, bounded in instructions and memory.
  *
  * Each call of `route` appends {"line": n, "row": …} to @a rows. Tables become
  * arrays (keys 1 to n alone) or objects (numbers as decimal text). A source
@@ -22,8 +22,10 @@
  * @param rows an array, filled as far as the map ran
  * @param why  on failure "FILE:LINE: …"
  * @param file what messages call the map
+ * @param gateway the value of `gateway` in it, a boolean
  */
 apr_status_t aa_map_run(json_t *rows, const char **why, const char *file,
-                        const char *text, apr_size_t len, apr_pool_t *p);
+                        const char *text, apr_size_t len, int gateway,
+                        apr_pool_t *p);
 
 #endif

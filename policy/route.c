@@ -42,6 +42,7 @@ typedef struct opening_t {
     aa_routes_t *routes;
     const char *why;
     int source;
+    int gateway;
     apr_pool_t *p;
 } opening_t;
 
@@ -225,7 +226,8 @@ static apr_status_t add_map(opening_t *opening, const char *file,
 
     /* Compiled rows point into it. */
     apr_pool_cleanup_register(opening->p, rows, release, apr_pool_cleanup_null);
-    rv = aa_map_run(rows, &opening->why, file, text, len, opening->p);
+    rv = aa_map_run(rows, &opening->why, file, text, len, opening->gateway,
+                    opening->p);
     for (i = 0; rv == APR_SUCCESS && i < json_array_size(rows); i++)
         rv = add_row(opening, file, json_array_get(rows, i));
     return rv;
@@ -333,9 +335,10 @@ static apr_status_t add_files(opening_t *opening, const char *const *files)
 
 apr_status_t aa_routes_open(const aa_routes_t **routes, const char **why,
                             const char *name, const char *const *files,
-                            const char *prefix, apr_pool_t *p)
+                            const char *prefix, int gateway, apr_pool_t *p)
 {
-    opening_t opening = {apr_pcalloc(p, sizeof(aa_routes_t)), NULL, 0, p};
+    opening_t opening = {apr_pcalloc(p, sizeof(aa_routes_t)), NULL, 0, gateway,
+                         p};
     apr_status_t rv;
 
     *routes = NULL;
@@ -415,9 +418,9 @@ int aa_route_native_unchecked(const aa_route_t *route)
     return route->native_unchecked;
 }
 
-const json_t *aa_route_enforce(const aa_route_t *route)
+const aa_rule_t *aa_route_rule(const aa_route_t *route)
 {
-    return route->enforce;
+    return route->rule;
 }
 
 const char *const *aa_route_query_names(const aa_route_t *route)

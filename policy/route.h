@@ -51,7 +51,7 @@ struct aa_route_t {
     int reads_body;
     int websocket;
     int native_unchecked;
-    const json_t *enforce;          /* for enforcement by the gateway */
+    const aa_rule_t *rule;          /* NULL: none */
     const char *const *query_names; /* NULL-terminated */
     /* A body whose `when` selects no event at all is refused. */
     int events_optional; /* 1: no event is fine (any user) */

@@ -481,7 +481,7 @@ static int read_enforce(row_t *row, const json_t *table)
         return 0;
     if (refuse && !json_string_length(refuse))
         return fail(row, "refuse: say why");
-    row->route->enforce = table;
+    row->route->rule = apr_pcalloc(row->p, sizeof(aa_rule_t));
     return 1;
 }
 

@@ -12,6 +12,7 @@
 /* clang-format off */
 const aa_option_t aa_policy_decide_options[] = {
     {"--routes", "WORD", 1, "as in AgentAuthRoutes: NAME, +FILE, prefix=/PATH (langgraph)"},
+    {"--gateway", NULL, 0, "as in a place with AgentAuthEnforce gateway"},
     {"--user", "JSON", 0, "the user: an object with identity, permissions, …"},
     {"--request", "\"POST /x\"", 0, "method and path, with the query if any"},
     {"--body", "JSON", 0, "the request's body"},

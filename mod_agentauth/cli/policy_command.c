@@ -13,6 +13,7 @@
 /* clang-format off */
 const aa_option_t aa_policy_options[] = {
     {"--routes", "WORD", 1, "as in AgentAuthRoutes: NAME, +FILE, prefix=/PATH (langgraph)"},
+    {"--gateway", NULL, 0, "as in a place with AgentAuthEnforce gateway"},
     {NULL, NULL, 0, NULL}
 };
 /* clang-format on */
@@ -50,6 +51,7 @@ int aa_cli_routes_open(const aa_routes_t **routes, const aa_cli_t *cli)
     APR_ARRAY_PUSH(files, const char *) = NULL;
     if (aa_routes_open(routes, &why, name ? name : "langgraph",
                        (const char *const *)files->elts, prefix,
+                       aa_cli_option(cli, "--gateway") != NULL,
                        cli->pool) == APR_SUCCESS)
         return AA_EXIT_FINE;
     aa_cli_fail(cli, "%s", why ? why : "the route map does not load");

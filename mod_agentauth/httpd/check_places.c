@@ -66,7 +66,7 @@ static const map_t *map_of(aa_check_t *check, const aa_dir_conf_t *conf)
     for (const char *const *f = conf->routes_files; f && *f && !why; f++)
         why = aa_check_file(*f, check->pconf);
     if (!why && aa_routes_open(&map->routes, &why, name, conf->routes_files,
-                               prefix, check->pconf) == APR_SUCCESS)
+                               prefix, 0, check->pconf) == APR_SUCCESS)
         return map;
     map->routes = NULL;
     map->why = why ? why : "cannot be compiled";

@@ -120,7 +120,7 @@ int main(int argc, char **argv)
     apr_initialize();
     apr_pool_create(&b.p, NULL);
     apr_pool_create(&b.request, b.p);
-    if (aa_routes_open(&b.routes, &why, "langgraph", NULL, "", b.p) !=
+    if (aa_routes_open(&b.routes, &why, "langgraph", NULL, "", 0, b.p) !=
         APR_SUCCESS)
         die(why);
     conf.routes = b.routes;

@@ -480,8 +480,9 @@ static void map_none(void **state)
     aa_policy_t *policy;
     aa_policy_verdict_t v;
 
-    assert_int_equal(aa_routes_open(&w->routes, &why, "none", NULL, "", w->p),
-                     APR_SUCCESS);
+    assert_int_equal(
+        aa_routes_open(&w->routes, &why, "none", NULL, "", 0, w->p),
+        APR_SUCCESS);
     policy = world_policy(
         w, "local auth = require 'agentauth'\n"
            "auth.on.http.post(function(ctx, value) value.path = 'x' return "

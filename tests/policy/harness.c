@@ -44,7 +44,7 @@ int world_setup(void **state)
     apr_pool_create(&w->p, NULL);
     strcpy(w->dir, "/tmp/agentpolicy-XXXXXX");
     if (!mkdtemp(w->dir) || aa_routes_open(&w->routes, &why, "langgraph", NULL,
-                                           "", w->p) != APR_SUCCESS) {
+                                           "", 0, w->p) != APR_SUCCESS) {
         fprintf(stderr, "world: %s\n", why ? why : "no directory");
         return -1;
     }

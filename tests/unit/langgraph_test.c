@@ -130,9 +130,9 @@ static void decided_rows_say_how_to_enforce(void **state)
     for (i = 0; i < aa_routes_count(map); i++) {
         route = aa_routes_at(map, i);
         if (route->access == AA_ACCESS_USER)
-            assert_null(aa_route_enforce(route));
+            assert_null(aa_route_rule(route));
         else
-            assert_non_null(aa_route_enforce(route));
+            assert_non_null(aa_route_rule(route));
     }
 }
 
@@ -256,7 +256,7 @@ static void examples_load(void **state)
     for (i = 0; i < sizeof(examples) / sizeof(*examples); i++) {
         print_message("%s\n", examples[i]);
         files[0] = below_srcdir(examples[i]);
-        if (aa_routes_open(&routes, &why, "langgraph", files, "", root))
+        if (aa_routes_open(&routes, &why, "langgraph", files, "", 0, root))
             fail_msg("%s", why);
     }
     /* The last one adds events to rows that are there: no row is new but one */
@@ -398,7 +398,7 @@ int main(void)
 
     apr_initialize();
     apr_pool_create(&root, NULL);
-    if (aa_routes_open(&map, &why, "langgraph", NULL, "", root)) {
+    if (aa_routes_open(&map, &why, "langgraph", NULL, "", 0, root)) {
         print_error("%s\n", why);
         return 1;
     }

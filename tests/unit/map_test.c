@@ -24,7 +24,7 @@ static aa_route_t *compiled(const char **why, const char *text, json_t *rows,
     aa_route_t *route = apr_pcalloc(p, sizeof(*route));
 
     *why = NULL;
-    if (aa_map_run(rows, why, "F", text, strlen(text), p) != APR_SUCCESS)
+    if (aa_map_run(rows, why, "F", text, strlen(text), 0, p) != APR_SUCCESS)
         return NULL;
     if (!json_array_size(rows)) {
         *why = "no row";
@@ -384,7 +384,7 @@ static void bounds(void **state)
         made = json_array();
         why = NULL;
         assert_int_equal(aa_map_run(made, &why, "F", greedy[i].text,
-                                    strlen(greedy[i].text), p),
+                                    strlen(greedy[i].text), 0, p),
                          APR_EINVAL);
         print_message("  %s\n", why);
         assert_non_null(strstr(why, greedy[i].why));
@@ -401,7 +401,7 @@ static void long_file_names(void **state)
     json_t *made = json_array();
 
     (void)state;
-    assert_int_equal(aa_map_run(made, &why, file, "\nx()", 4, root),
+    assert_int_equal(aa_map_run(made, &why, file, "\nx()", 4, 0, root),
                      APR_EINVAL);
     assert_ptr_equal(strstr(why, file), why);
     assert_non_null(strstr(why, "map.lua:2: unknown word 'x'"));
@@ -415,7 +415,8 @@ static void lines(void **state)
     json_t *made = json_array();
 
     (void)state;
-    assert_int_equal(aa_map_run(made, &why, "F", text, strlen(text), root), 0);
+    assert_int_equal(aa_map_run(made, &why, "F", text, strlen(text), 0, root),
+                     0);
     assert_int_equal(json_array_size(made), 2);
     assert_int_equal(
         json_integer_value(json_object_get(json_array_get(made, 0), "line")),

@@ -38,7 +38,7 @@ static const aa_routes_t *opened(const char *name, const char *text,
     const aa_routes_t *routes;
 
     *why = NULL;
-    if (aa_routes_open(&routes, why, name, files, prefix, root) !=
+    if (aa_routes_open(&routes, why, name, files, prefix, 0, root) !=
         APR_SUCCESS) {
         assert_null(routes);
         assert_non_null(*why);
@@ -189,7 +189,7 @@ static void additions(void **state)
                          "route { 'GET', '/mine/{x}', events = {{ 'gadgets', "
                          "'polish' }} }");
     assert_int_equal(
-        aa_routes_open(&routes, &why, "langgraph", files, "", root), 0);
+        aa_routes_open(&routes, &why, "langgraph", files, "", 0, root), 0);
     assert_int_equal(aa_routes_count(routes), before + 2);
     assert_string_equal(found(&match, routes, "GET", "/threads/T"),
                         "GET /threads/{id}");
@@ -237,11 +237,11 @@ static void broken(void **state)
         assert_non_null(strstr(why, failures[i].why));
     }
     assert_true(APR_STATUS_IS_ENOENT(
-        aa_routes_open(&routes, &why, "langgraph", files, "", root)));
+        aa_routes_open(&routes, &why, "langgraph", files, "", 0, root)));
     assert_ptr_equal(strstr(why, files[0]), why);
     files[0] = "/dev/zero";
     assert_int_equal(
-        aa_routes_open(&routes, &why, "langgraph", files, "", root),
+        aa_routes_open(&routes, &why, "langgraph", files, "", 0, root),
         APR_EINVAL);
     assert_non_null(strstr(why, "no regular file"));
 }

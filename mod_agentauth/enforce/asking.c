@@ -17,7 +17,7 @@ typedef struct question_t {
     const json_t *element; /* what {body.…} was read from */
     aa_filled_t filled;
     aa_object_key_t key;
-    int creates;       /* it is made when it is missing */
+    int creates;        /* it is made when it is missing */
     const json_t *fact; /* what it is matched by; NULL: it is missing */
 } question_t;
 
@@ -54,8 +54,7 @@ static apr_status_t add(questions_t *all, const aa_ask_t *ask,
     if (all->n == AA_OBJECT_KEYS_MAX)
         return aa_task_refuse(task, AA_E_ENFORCE_BODY, "more than %d objects",
                               AA_OBJECT_KEYS_MAX);
-    rv = aa_template_fill(&q->filled, &why, ask->path, task,
-                                       element);
+    rv = aa_template_fill(&q->filled, &why, ask->path, task, element);
 
     if (rv == APR_ENOENT && ask->optional)
         return APR_SUCCESS;
@@ -119,9 +118,9 @@ static apr_size_t room(const aa_task_t *task)
     apr_size_t most = json_array_size(list);
 
     if (json_is_object(list))
-        json_object_foreach((json_t *)list, key, value)
-            if (json_array_size(value) > most)
-                most = json_array_size(value);
+        json_object_foreach((json_t *)list, key,
+                            value) if (json_array_size(value) > most) most =
+            json_array_size(value);
     return (most + 1) * (apr_size_t)task->rule->nasks;
 }
 
@@ -176,7 +175,9 @@ static json_t *fact_of(const question_t *q, const aa_task_t *task,
 {
     json_t *fact = aa_json_own(json_object(), task->p);
     json_t *same = (json_t *)q->ask->same, *template;
-    const json_t *view = aa_task_view(task, object);
+    const char *const *match =
+        q->ask->match ? q->ask->match : task->rule->match;
+    const json_t *view = aa_task_view(task, match, object);
     const char *key;
 
     if (view)
@@ -201,9 +202,10 @@ static int named_so(const json_t *object, const char *target)
 
     if (strchr(target, '?') || !name)
         return 0;
-    json_object_foreach((json_t *)object, key, value)
-        if (json_is_string(value) && !strcmp(json_string_value(value), name + 1))
-            return 1;
+    json_object_foreach(
+        (json_t *)object, key,
+        value) if (json_is_string(value) &&
+                   !strcmp(json_string_value(value), name + 1)) return 1;
     return 0;
 }
 
@@ -240,8 +242,8 @@ static apr_status_t ask_backend(question_t *q, aa_task_t *task)
     apr_uint64_t version = aa_object_version(task->objects, &q->key);
     aa_backend_answer_t answer;
     json_t *object;
-    apr_status_t rv = aa_task_query(&answer, task, "GET", q->filled.target,
-                                    NULL, 0);
+    apr_status_t rv =
+        aa_task_query(&answer, task, "GET", q->filled.target, NULL, 0);
 
     if (rv != APR_SUCCESS || answer.status >= 400)
         return rv; /* it is missing, or no such name can be */
@@ -289,9 +291,9 @@ static int has_all(const json_t *view, const json_t *pairs)
 
     if (!json_object_size(pairs))
         return 0;
-    json_object_foreach(object, key, value)
-        if (!aa_member_same(json_object_get(view, key), value))
-            return 0;
+    json_object_foreach(
+        object, key,
+        value) if (!aa_member_same(json_object_get(view, key), value)) return 0;
     return 1;
 }
 
@@ -322,7 +324,7 @@ static int matches(const question_t *q, const aa_task_t *task)
 
     if (!belongs(q, task))
         return 0;
-    if (q->ask->unfiltered || has_all(view, q->ask->exempt))
+    if ((q->ask->events && !q->ask->events[0]) || has_all(view, q->ask->exempt))
         return 1;
     filter = aa_task_filter(task, q->ask->events);
     return !filter || aa_filter_match(filter, view);
@@ -333,10 +335,10 @@ static apr_status_t judge(question_t *q, aa_task_t *task)
     const char *name = q->filled.target;
 
     if (q->fact && !matches(q, task))
-        return aa_task_hide(task, q->ask->status,
-                            apr_pstrcat(task->p, name, " does not match", NULL));
+        return aa_task_hide(
+            task, q->ask, apr_pstrcat(task->p, name, " does not match", NULL));
     if (!q->fact && !q->ask->absent_ok && !q->creates)
-        return aa_task_hide(task, q->ask->status,
+        return aa_task_hide(task, q->ask,
                             apr_pstrcat(task->p, name, " is missing", NULL));
     return APR_SUCCESS;
 }
@@ -358,7 +360,7 @@ apr_status_t aa_step_ask(aa_task_t *task)
         if (rv == APR_SUCCESS)
             rv = judge(q, task);
         if (rv == APR_SUCCESS && !task->reply && !q->fact && q->creates)
-            rv = aa_step_create(task, q->ask->create, q->element);
+            rv = aa_step_create(task, q->ask, q->element);
     }
     /* Who asks from now on learns of the object as it will be. */
     for (int i = 0; i < task->nkeys; i++)

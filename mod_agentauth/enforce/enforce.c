@@ -38,19 +38,28 @@ apr_status_t aa_task_reply(aa_task_t *task, int status, const char *type,
     return APR_SUCCESS;
 }
 
-apr_status_t aa_task_hide(aa_task_t *task, int status, const char *reason)
+/* The body is a template: some backends name what they did not find. */
+static const char *hidden_text(const aa_task_t *task, const char *template)
 {
-    static const char conflict[] = "{\"error\":\"conflict\"}";
-    static const char nothing[] = "{\"error\":\"not found\"}";
+    const char *text;
+
+    return template && aa_template_text(&text, template, task, task->json) ==
+                           APR_SUCCESS
+               ? text
+               : "";
+}
+
+apr_status_t aa_task_hide(aa_task_t *task, const aa_ask_t *ask,
+                          const char *reason)
+{
     const aa_rule_t *rule = task->rule;
-    const char *body = status == 409 ? conflict : nothing;
+    int own = ask && ask->status;
+    const char *type = own ? ask->type : rule->hidden_type;
+    const char *body = hidden_text(task, own ? ask->body : rule->hidden_body);
 
     task->reason = reason;
-    if (status == 409 || !rule->hidden_type)
-        return aa_task_reply(task, status, "application/json", body,
-                             strlen(body));
-    return aa_task_reply(task, rule->hidden_status, rule->hidden_type,
-                         rule->hidden_body, strlen(rule->hidden_body));
+    return aa_task_reply(task, own ? ask->status : rule->hidden_status, type,
+                         body, strlen(body));
 }
 
 /* ----------------------------------------------------------------- filters */
@@ -91,57 +100,38 @@ json_t *aa_task_filter(const aa_task_t *task, const char *const *events)
     return asked ? filter : json_false();
 }
 
-json_t *aa_task_create_filter(const aa_task_t *task)
-{
-    const aa_policy_verdict_t *verdict = task->verdict;
-    json_t *filter = NULL;
-    int asked = 0;
-
-    for (int i = 0; i < verdict->ndecisions; i++) {
-        const aa_policy_decision_t *decision = &verdict->decisions[i];
-
-        if (strncmp(decision->action, "create", 6) &&
-            strcmp(decision->action, "put"))
-            continue;
-        asked = 1;
-        if (decision->effect == AA_POLICY_FILTER)
-            filter = aa_filter_and(filter, decision->filter, task->p);
-    }
-    return asked ? filter : aa_task_filter(task, NULL);
-}
-
-/* The members of @a first, overlaid by others of the object itself. */
-static const json_t *overlay(const aa_rule_t *rule, const json_t *object,
+/* The members of the first one, overlaid by others of the object itself. */
+static const json_t *overlay(const char *const *match, const json_t *object,
                              apr_pool_t *p)
 {
-    json_t *value = json_object_get(object, rule->match[0]);
+    json_t *value = json_object_get(object, match[0]);
     json_t *view = aa_json_own(
         json_is_object(value) ? json_copy(value) : json_object(), p);
 
-    for (int i = 1; rule->match[i]; i++) {
-        json_t *member = json_object_get(object, rule->match[i]);
+    for (int i = 1; match[i]; i++) {
+        json_t *member = json_object_get(object, match[i]);
 
         if (member)
-            json_object_set(view, rule->match[i], member);
+            json_object_set(view, match[i], member);
     }
     return view;
 }
 
-const json_t *aa_task_view(const aa_task_t *task, const json_t *object)
+const json_t *aa_task_view(const aa_task_t *task, const char *const *match,
+                           const json_t *object)
 {
-    const char *const *match = task->rule->match;
     json_t *view;
 
-    if (json_is_array(object)) { /* a namespace, in a list of them */
+    if (!json_is_object(object)) {
         view = aa_json_own(json_object(), task->p);
-        json_object_set(view, match[1] ? match[1] : match[0],
-                        (json_t *)object);
+        if (task->rule->wrap && object)
+            json_object_set(view, task->rule->wrap, (json_t *)object);
         return view;
     }
     if (!strcmp(match[0], "."))
         return object;
-    return match[1] ? overlay(task->rule, object, task->p)
-                    : json_object_get(object, match[0]);
+    return match[1] ? overlay(match, object, task->p)
+                    : aa_member_at(object, match[0]);
 }
 
 int aa_task_each(const aa_task_t *task)
@@ -167,8 +157,7 @@ apr_status_t aa_task_query(aa_backend_answer_t *answer, aa_task_t *task,
                               why ? why : "no answer");
     if ((answer->status >= 200 && answer->status < 300) ||
         answer->status == 400 || answer->status == 404 ||
-        answer->status == 409 || answer->status == 410 ||
-        answer->status == 422)
+        answer->status == 409 || answer->status == 410 || answer->status == 422)
         return APR_SUCCESS;
     return aa_task_refuse(task, AA_E_BACKEND, "%s %s: status %d", method,
                           target, answer->status);
@@ -232,8 +221,7 @@ static apr_status_t step_run(aa_task_t *task)
         digests(who, run, task, aa_one_spelling(id, task->p)) == APR_SUCCESS &&
         aa_runs_know(task->runs, who, run))
         return APR_SUCCESS;
-    return aa_task_hide(task, task->rule->hidden_status,
-                        "the run was not started by this user");
+    return aa_task_hide(task, NULL, "the run was not started by this user");
 }
 
 /* "/runs/ID" or "/threads/ID/runs/ID" */
@@ -284,9 +272,9 @@ static apr_status_t step_parse(aa_task_t *task)
 apr_status_t aa_enforce(aa_task_t *task)
 {
     static apr_status_t (*const steps[])(aa_task_t *) = {
-        step_rule,    step_parse,     step_run,      aa_step_rewrite,
-        aa_step_ask,  aa_step_list,   aa_step_object, aa_step_batch,
-        aa_step_copy, NULL};
+        step_rule,       step_parse,   step_run,     aa_step_rewrite,
+        aa_step_created, aa_step_ask,  aa_step_list, aa_step_object,
+        aa_step_batch,   aa_step_copy, NULL};
     apr_status_t rv = APR_SUCCESS;
 
     task->rule = aa_route_rule(task->match->route);

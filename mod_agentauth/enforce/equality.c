@@ -35,12 +35,11 @@ static void collect(pairs_t *found, const json_t *filter)
         json_t *part;
 
         if (!strcmp(key, "$and")) {
-            json_array_foreach(value, i, part)
-                collect(found, part);
+            json_array_foreach(value, i, part) collect(found, part);
         }
         /* A stored null and a missing key are one to some searches. */
-        else if (*key == '$' || json_is_object(value) ||
-                 json_is_array(value) || json_is_null(value))
+        else if (*key == '$' || json_is_object(value) || json_is_array(value) ||
+                 json_is_null(value))
             found->rest = 1;
         else
             add(found, key, value);
@@ -70,9 +69,8 @@ int aa_filter_names(const json_t *filter, const char *key)
         json_t *part;
 
         if (*name == '$') {
-            json_array_foreach(value, i, part)
-                if (aa_filter_names(part, key))
-                    return 1;
+            json_array_foreach(value, i,
+                               part) if (aa_filter_names(part, key)) return 1;
         }
         else if (!strcmp(name, key)) {
             return 1;

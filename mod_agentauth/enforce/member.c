@@ -21,6 +21,32 @@ json_t *aa_member_at(const json_t *object, const char *path)
     return aa_member_at(json_object_get(object, name), dot + 1);
 }
 
+void aa_member_set(json_t *object, const char *path, json_t *value)
+{
+    const char *dot = strchr(path, '.');
+    char name[256];
+    json_t *inner;
+
+    if (!dot) {
+        if (value)
+            json_object_set(object, path, value);
+        else
+            json_object_del(object, path);
+        return;
+    }
+    if ((size_t)(dot - path) >= sizeof(name))
+        return;
+    memcpy(name, path, (size_t)(dot - path));
+    name[dot - path] = '\0';
+    inner = json_object_get(object, name);
+    if (!json_is_object(inner) && value) {
+        json_object_set_new(object, name, json_object());
+        inner = json_object_get(object, name);
+    }
+    if (inner)
+        aa_member_set(inner, dot + 1, value);
+}
+
 int aa_member_same(const json_t *a, const json_t *b)
 {
     if (json_is_number(a) && json_is_number(b))

@@ -4,6 +4,7 @@
 #define AA_STEPS_H
 
 #include "enforce/enforce.h"
+#include "splice.h"
 
 /* Every step returns APR_SUCCESS (then `reply` says whether it is the last
  * one) or AA_EREFUSED with task->error. */
@@ -11,8 +12,15 @@
 /* asking.c: objects that must match before */
 AA_CHECKED apr_status_t aa_step_ask(aa_task_t *task);
 
+/** Make an object that is missing, under its exclusive lock.
+ *  @param element what the templates of @a ask read */
+AA_CHECKED apr_status_t aa_step_create(aa_task_t *task, const aa_ask_t *ask,
+                                       const json_t *element);
+
 /* rewrite.c: the body and the query that go on */
 AA_CHECKED apr_status_t aa_step_rewrite(aa_task_t *task);
+/** What is created must satisfy the filter that will look for it. */
+AA_CHECKED apr_status_t aa_step_created(aa_task_t *task);
 
 /* list.c: lists and counts that are filtered here */
 AA_CHECKED apr_status_t aa_step_list(aa_task_t *task);
@@ -27,18 +35,26 @@ AA_CHECKED apr_status_t aa_step_copy(aa_task_t *task);
 /** Refuse with a code; always AA_EREFUSED. */
 apr_status_t aa_task_refuse(aa_task_t *task, aa_code_e code, const char *fmt,
                             ...) AA_PRINTF(3, 4);
-/** The one answer for objects that are missing and for those of others. */
-apr_status_t aa_task_hide(aa_task_t *task, int status, const char *reason);
+/** The one answer for objects that are missing and for those of others.
+ *  @param ask whose it is; NULL: the rule's */
+apr_status_t aa_task_hide(aa_task_t *task, const aa_ask_t *ask,
+                          const char *reason);
 /** An answer of ours. */
 apr_status_t aa_task_reply(aa_task_t *task, int status, const char *type,
                            const char *body, apr_size_t len);
+/** The backend's own answer, copied into @a p. */
+void aa_task_pass(aa_task_t *task, const aa_backend_answer_t *answer,
+                  apr_pool_t *p);
+/** A plain path and a raw query as the backend is asked for them. */
+const char *aa_task_target(const aa_task_t *task, const char *path,
+                           const char *query);
 /** The filters of the row's decisions in conjunction; NULL: all.
  *  @param events "threads:read", … NULL: every one */
 json_t *aa_task_filter(const aa_task_t *task, const char *const *events);
-/** The same of the decisions that make an object: create, create_run, put. */
-json_t *aa_task_create_filter(const aa_task_t *task);
-/** What a filter is matched against in @a object; borrowed. */
-const json_t *aa_task_view(const aa_task_t *task, const json_t *object);
+/** What a filter is matched against in @a object; borrowed, NULL: nothing.
+ *  @param match as in the rule */
+const json_t *aa_task_view(const aa_task_t *task, const char *const *match,
+                           const json_t *object);
 /** 1 when the body is an array whose elements the rule is about. */
 int aa_task_each(const aa_task_t *task);
 
@@ -54,6 +70,8 @@ AA_CHECKED apr_status_t aa_task_query(aa_backend_answer_t *answer,
 AA_CHECKED apr_status_t aa_task_json(json_t **json, aa_task_t *task,
                                      const aa_backend_answer_t *answer);
 
+/** The run is this user's from now on, for rows that ask for that. */
+void aa_task_remember_run(const aa_task_t *task, const char *id);
 /** "/threads/x" as key of what is learnt and locked. */
 AA_CHECKED apr_status_t aa_task_key(aa_object_key_t *key, aa_task_t *task,
                                     const char *canonical);
@@ -85,13 +103,46 @@ AA_CHECKED apr_status_t aa_template_text(const char **text,
 /** @a text with all but unreserved characters percent-encoded
  *  (RFC 3986 s2.3). */
 const char *aa_percent_encode(const char *text, apr_pool_t *p);
+/** The one spelling of a UUID; any other text as it is. */
+const char *aa_one_spelling(const char *text, apr_pool_t *p);
 
 /* member.c: members of JSON objects by path "a.b" */
 
 /** Borrowed; NULL when absent. */
 json_t *aa_member_at(const json_t *object, const char *path);
+/** Set it in @a object, which is changed; objects on the way are made.
+ *  @param value NULL: it is removed */
+void aa_member_set(json_t *object, const char *path, json_t *value);
 /** 1 when two values are the same JSON, types and all. */
 int aa_member_same(const json_t *a, const json_t *b);
+
+/* edit.c: changes of a body, in its text and in what was parsed of it */
+
+/** One JSON object under change. */
+typedef struct aa_edit_t {
+    aa_task_t *task;
+    aa_span_t text;
+    json_t *json;
+} aa_edit_t;
+
+/** @param value NULL: the member is cut out */
+AA_CHECKED apr_status_t aa_edit_set(aa_edit_t *edit, const char *path,
+                                    json_t *value);
+/** The object at @a path, as a copy that may be changed; {} when it is absent
+ *  or null. Refused when it is anything else. */
+AA_CHECKED apr_status_t aa_edit_object(json_t **object, aa_edit_t *edit,
+                                       const char *path);
+/** Run @a change on the body, or on each of its elements. */
+AA_CHECKED apr_status_t aa_edit_body(aa_task_t *task,
+                                     apr_status_t (*change)(aa_edit_t *));
+
+/* query.c: the query under change, decoded */
+
+/** @a parameters of the task's query, once each or as list; owned by its pool
+ */
+AA_CHECKED apr_status_t aa_query_read(json_t **parameters, aa_task_t *task);
+/** Write them as the task's query; lists as repeated parameters. */
+const char *aa_query_write(const json_t *parameters, apr_pool_t *p);
 
 /* equality.c */
 

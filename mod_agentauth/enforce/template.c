@@ -87,7 +87,7 @@ const char *aa_percent_encode(const char *text, apr_pool_t *p)
 
 /* A backend may read a UUID in upper case, in braces or without hyphens as the
  * same one: then it is one key as well. */
-static const char *one_spelling(const char *text, apr_pool_t *p)
+const char *aa_one_spelling(const char *text, apr_pool_t *p)
 {
     char *out = apr_palloc(p, UUID_DIGITS + 1);
     int n = 0;
@@ -137,7 +137,7 @@ static apr_status_t fill_value(fill_t *fill, const char *name)
     fill->sent = apr_pstrcat(p, fill->sent, aa_percent_encode(value, p), NULL);
     fill->canonical =
         apr_pstrcat(p, fill->canonical,
-                    aa_percent_encode(one_spelling(value, p), p), NULL);
+                    aa_percent_encode(aa_one_spelling(value, p), p), NULL);
     fill->plain = apr_pstrcat(p, fill->plain, value, NULL);
     return APR_SUCCESS;
 }

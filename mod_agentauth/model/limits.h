@@ -90,4 +90,12 @@
 #define AA_RUNS_SET 8                 /* … so many: the longest idle goes */
 #define AA_RUNS_PER_IDENTITY 128      /* the newest of each are kept */
 
+/* enforcement */
+#define AA_ENFORCE_HOLD_WAIT (10 * 1000000LL) /* for the locks of a request */
+#define AA_LIST_PAGE 100                      /* elements fetched at once */
+#define AA_LIST_ELEMENTS_MAX 10000L           /* looked at for one list */
+#define AA_LIST_BYTES_MAX (64 * 1024 * 1024)  /* of answers for one list */
+#define AA_LIST_TIME_MAX (15 * 1000000LL)     /* for one list */
+#define AA_LIST_OFFSET_MAX 1000000L           /* that a client may ask for */
+
 #endif

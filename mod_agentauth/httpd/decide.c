@@ -63,6 +63,11 @@ static int route(request_rec *r, aa_ctx_t *ctx, const aa_dir_conf_t *place)
 
 /* ---- body and policy */
 
+static int is_gateway(request_rec *r)
+{
+    return aa_conf_enforce(aa_dir_conf(r), aa_proxied(r)) == AA_ENFORCE_GATEWAY;
+}
+
 static int take_body(request_rec *r, aa_ctx_t *ctx)
 {
     aa_body_e kind = aa_route_body(ctx->match.route);
@@ -70,7 +75,8 @@ static int take_body(request_rec *r, aa_ctx_t *ctx)
 
     if (kind == AA_BODY_NONE)
         rv = aa_body_drop(r, ctx);
-    else if (kind == AA_BODY_JSON && aa_route_reads_body(ctx->match.route))
+    else if (kind == AA_BODY_JSON &&
+             (aa_route_reads_body(ctx->match.route) || is_gateway(r)))
         rv = aa_body_read(r, ctx);
     if (rv == APR_SUCCESS)
         return OK;
@@ -192,8 +198,10 @@ static int decide_by_policy(request_rec *r, aa_ctx_t *ctx,
         return rc;
     if (ctx->kind == AA_KIND_OPEN)
         return OK;
-    if (aa_route_access(ctx->match.route) == AA_ACCESS_POLICY)
-        return ask_policy(r, ctx, place);
+    if (aa_route_access(ctx->match.route) == AA_ACCESS_POLICY) {
+        rc = ask_policy(r, ctx, place);
+        return rc == OK && is_gateway(r) ? aa_gateway(r, ctx) : rc;
+    }
     if (ctx->body_read && !ctx->out_replaces)
         aa_body_send(r, ctx, ctx->body, ctx->body_len);
     return OK;

@@ -430,7 +430,7 @@ static const char *set_enforce(cmd_parms *cmd, void *dirv, const char *arg)
 {
     static const aa_word_t words[] = {{"notes", AA_ENFORCE_NOTES},
                                       {"headers", AA_ENFORCE_HEADERS},
-                                      {"gateway", AA_WORD_LATER},
+                                      {"gateway", AA_ENFORCE_GATEWAY},
                                       {NULL, 0}};
     aa_dir_conf_t *conf = dirv;
     const char *why = in_place(cmd, conf);
@@ -439,6 +439,20 @@ static const char *set_enforce(cmd_parms *cmd, void *dirv, const char *arg)
     if (!why)
         why = aa_directive_pick(&value, cmd, arg, words);
     conf->enforce = (aa_enforce_e)value;
+    return why;
+}
+
+static const char *set_webhook(cmd_parms *cmd, void *dirv, const char *arg)
+{
+    static const aa_word_t words[] = {
+        {"drop", AA_WEBHOOK_DROP}, {"refuse", AA_WEBHOOK_REFUSE}, {NULL, 0}};
+    aa_dir_conf_t *conf = dirv;
+    const char *why = in_place(cmd, conf);
+    int value = AA_WEBHOOK_UNSET;
+
+    if (!why)
+        why = aa_directive_pick(&value, cmd, arg, words);
+    conf->webhook = (aa_webhook_e)value;
     return why;
 }
 
@@ -678,9 +692,12 @@ const command_rec aa_cmds[] = {
                   "deny or allow an event for which the policy has no handler "
                   "(default deny)"),
     AP_INIT_TAKE1("AgentAuthEnforce", set_enforce, NULL, PLACE,
-                  "how far the decision is carried: notes or headers (default "
-                  "notes for handlers inside httpd, none for a proxied place "
-                  "with a policy)"),
+                  "how far the decision is carried: notes, headers, or made "
+                  "true by the gateway (default notes for handlers inside "
+                  "httpd, none for a proxied place with a policy)"),
+    AP_INIT_TAKE1("AgentAuthWebhook", set_webhook, NULL, PLACE,
+                  "webhooks that lead back to the backend, with "
+                  "AgentAuthEnforce gateway: drop (default) or refuse"),
     AP_INIT_TAKE1("AgentAuthPassAs", set_pass, NULL, PLACE,
                   "what a backend gets: header, assertion or both (default "
                   "header)"),

@@ -247,7 +247,11 @@ AA_CODE(AA_E_ENFORCE_BODY, "AGA0709", 422, "bad request body", \
 AA_CODE(AA_E_BACKEND_ADDRESS, "AGA0710", 500, "configuration error", \
     "it is not known where enforcement can ask the backend", \
     "a balancer has no single address, or the proxied path is not the decided one", \
-    "say AgentAuthBackend URL in this place")
+    "say AgentAuthBackend URL in this place") \
+AA_CODE(AA_E_STREAM_ENDED, "AGA0711", 0, "", \
+    "a streaming answer was cut off", \
+    "its credential expired, or its user or key was changed, meanwhile", \
+    "nothing: a client that still may will come again")
 
 #define AA_CODES_CONFIG \
 AA_CODE(AA_E_CONF_VALUE, "AGA0901", 0, "", \

@@ -10,6 +10,7 @@
 #include "apr_portable.h"
 #include "apr_ring.h"
 #include "apr_thread_mutex.h"
+#include "httpd.h"
 #include "http_config.h"
 #include "http_core.h"
 #include "http_log.h"

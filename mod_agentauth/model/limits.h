@@ -28,12 +28,13 @@
 #define AA_SIGNING_BYTES_MAX 4096       /* bytes of one of their files */
 
 /* outgoing requests */
-#define AA_HTTP_BODY_MAX (1024 * 1024)     /* bytes of an answer */
-#define AA_HTTP_HEADER_MAX 65536           /* bytes of an answer's head */
-#define AA_URL_MAX 2048                    /* bytes of a URL that is fetched */
-#define AA_HTTP_FIELDS_MAX 256             /* header fields of an answer */
-#define AA_HTTP_IDLE_MAX 16                /* idle connections a process */
-#define AA_HTTP_IDLE_TIME (30 * 1000000LL) /* and how long each stays */
+#define AA_HTTP_BODY_MAX (1024 * 1024)      /* bytes of an answer */
+#define AA_HTTP_HEADER_MAX 65536            /* bytes of an answer's head */
+#define AA_URL_MAX 2048                     /* bytes of a URL that is fetched */
+#define AA_HTTP_FIELDS_MAX 256              /* header fields of an answer */
+#define AA_HTTP_IDLE_MAX 16                 /* idle connections a process */
+#define AA_HTTP_IDLE_TIME (30 * 1000000LL)  /* and how long each stays */
+#define AA_HTTP_IDLE_UNSAFE (1 * 1000000LL) /* … for a POST and the like */
 
 /* questions to a backend */
 #define AA_BACKEND_URL_MAX 32768 /* bytes of a URL, path and query encoded */

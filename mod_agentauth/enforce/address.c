@@ -91,7 +91,7 @@ static apr_status_t url_split(const char **origin, const char **path,
     const char *host;
 
     if (!strncasecmp(url, "balancer:", 9))
-        return fault(why, "has no address: say AgentAuthBackend");
+        return fault(why, "has no address: AgentAuthBackend has to say it");
     if (strncasecmp(url, "http://", 7) && strncasecmp(url, "https://", 8))
         return fault(why, "is not an http or https URL");
     host = strstr(url, "://") + 3;
@@ -121,9 +121,9 @@ static apr_status_t base_set(aa_address_t *address, const char **why,
     base = apr_pstrcat(p, origin, path, NULL);
     if (!aa_http_absolute(base))
         return fault(why, "is not well formed");
-    if (len && (!decoded || path[len - 1] == '/' || len > AA_PATH_MAX ||
-                slashes(decoded) != slashes(path) ||
-                !aa_path_plain(decoded, NULL)))
+    if (len &&
+        (!decoded || path[len - 1] == '/' || len > AA_PATH_MAX ||
+         slashes(decoded) != slashes(path) || !aa_path_plain(decoded, NULL)))
         return fault(why, "has a path that can be read in several ways");
     address->base = base;
     return APR_SUCCESS;

@@ -208,6 +208,7 @@ static void idle_check(aa_check_t *check, const aa_section_t *section)
                                         "AgentAuthUnmatched",
                                         "AgentAuthReloadInterval",
                                         "AgentAuthAssertionAudience",
+                                        "AgentAuthBackend",
                                         NULL};
 
     for (const char *const *n = names; *n; n++)

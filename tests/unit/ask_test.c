@@ -168,12 +168,12 @@ static void large_body(void **state)
     aa_http_answer_t *answer;
 
     (void)state;
-    ask.len = 60000;
+    ask.len = 1500000;
     ask.body = memset(apr_palloc(p, ask.len), ' ', ask.len);
     says(GOOD);
     assert_int_equal(put(&answer, &ask), APR_SUCCESS);
     assert_null(strcasestr(scripted_last(server), "Expect"));
-    assert_non_null(strstr(scripted_last(server), "Content-Length: 60000\r\n"));
+    assert_non_null(strstr(scripted_last(server), "Content-Length: 1500000\r\n"));
 }
 
 static void head_request(void **state)

@@ -16,7 +16,7 @@
 #include "scripted.h"
 
 #define CONNECTIONS_MAX 256
-#define REQUEST_MAX 65536
+#define REQUEST_MAX (2 * 1024 * 1024)
 
 struct scripted_t {
     int listener, port, stop[2]; /* a byte in stop ends all threads */

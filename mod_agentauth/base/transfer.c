@@ -199,8 +199,8 @@ static const char *status_take(aa_transfer_t *t, const char *line,
     const char *end = line + len;
     long status = 0;
 
-    if (blank && end - blank > 3 && apr_isdigit(blank[1]) &&
-        apr_isdigit(blank[2]) && apr_isdigit(blank[3]))
+    if (len > 7 && !strncmp(line, "HTTP/1.", 7) && blank && end - blank > 3 &&
+        apr_isdigit(blank[1]) && apr_isdigit(blank[2]) && apr_isdigit(blank[3]))
         status =
             (blank[1] - '0') * 100 + (blank[2] - '0') * 10 + (blank[3] - '0');
     if (status < 100 || status > 599 || status == 101)

@@ -210,6 +210,7 @@ static void idle_check(aa_check_t *check, const aa_section_t *section)
                                         "AgentAuthWebhook",
                                         "AgentAuthReloadInterval",
                                         "AgentAuthAssertionAudience",
+                                        "AgentAuthBackend",
                                         NULL};
 
     for (const char *const *n = names; *n; n++)

@@ -66,6 +66,7 @@ void *aa_dir_conf_merge(apr_pool_t *p, void *basev, void *addv)
     conf->assertion_audience = add->assertion_audience
                                    ? add->assertion_audience
                                    : base->assertion_audience;
+    conf->backend_url = add->backend_url ? add->backend_url : base->backend_url;
     conf->forward_bearer =
         add->forward_bearer >= 0 ? add->forward_bearer : base->forward_bearer;
     conf->optional = add->optional >= 0 ? add->optional : base->optional;

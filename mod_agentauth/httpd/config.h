@@ -61,6 +61,7 @@ typedef struct aa_dir_conf_t {
     aa_webhook_e webhook;
     aa_pass_e pass;
     const char *assertion_audience; /* NULL: unset */
+    const char *backend_url; /* as aa_address_read reads it; NULL: unset */
     const char *const *pass_claims; /* NULL: unset */
     int forward_bearer;             /* AgentAuthForwardCredential; -1 unset */
     int optional;                   /* -1 unset */

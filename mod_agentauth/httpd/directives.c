@@ -6,6 +6,7 @@
 #include "apr_lib.h"
 #include "apr_strings.h"
 #include "base/duration.h"
+#include "enforce/address.h"
 #include "httpd/directives.h"
 #include "httpd/places.h"
 #include "model/limits.h"
@@ -456,6 +457,25 @@ static const char *set_webhook(cmd_parms *cmd, void *dirv, const char *arg)
     return why;
 }
 
+/* Kept in its normal spelling. The value is not repeated: it may hold a
+ * password, which is why it is refused. */
+static const char *set_backend(cmd_parms *cmd, void *dirv, const char *arg)
+{
+    aa_dir_conf_t *conf = dirv;
+    const char *why = in_place(cmd, conf);
+    aa_address_t address;
+
+    if (why)
+        return why;
+    if (aa_address_read(&address, &why, arg, cmd->pool) != APR_SUCCESS)
+        return aa_directive_bad(cmd, AA_E_CONF_VALUE,
+                                "the URL %s; allowed: http://HOST[:PORT][/PATH]"
+                                ", https://..., unix:/FILE|http://HOST[/PATH]",
+                                why);
+    conf->backend_url = aa_address_name(&address, cmd->pool);
+    return NULL;
+}
+
 static const char *set_pass(cmd_parms *cmd, void *dirv, const char *arg)
 {
     static const aa_word_t words[] = {{"header", AA_PASS_HEADER},
@@ -698,6 +718,10 @@ const command_rec aa_cmds[] = {
     AP_INIT_TAKE1("AgentAuthWebhook", set_webhook, NULL, PLACE,
                   "webhooks that lead back to the backend, with "
                   "AgentAuthEnforce gateway: drop (default) or refuse"),
+    AP_INIT_TAKE1("AgentAuthBackend", set_backend, NULL, PLACE,
+                  "where the backend is asked about its objects: http://, "
+                  "https:// or unix:/FILE|http:// URL of its root (default "
+                  "the URL of ProxyPass without the path of the request)"),
     AP_INIT_TAKE1("AgentAuthPassAs", set_pass, NULL, PLACE,
                   "what a backend gets: header, assertion or both (default "
                   "header)"),

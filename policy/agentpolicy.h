@@ -62,9 +62,14 @@ json_t *aa_filter_and(json_t *a, json_t *b, apr_pool_t *p);
  * A template is a text with {name} for a parameter of the path, {body.a.b} for
  * a member of the body (of the element, with `each`) and {query.x} for a
  * parameter of the query, each as it goes to the backend, after the policy's
- * changes. In a path each value is escaped as one segment or one value; a list
- * becomes its texts joined by '.', and one that is empty, or has an empty text
- * or a '.' in it, has no reading: refuse. */
+ * changes. In a path each value is escaped as one segment or one value of the
+ * query; in the query a list becomes its texts joined by '.'. What is empty,
+ * and a list with no text, an empty text or a '.' in one, has no reading:
+ * refuse. In JSON a text that is one {…} alone is the value itself, absent
+ * when that is; else the text is filled in. "{{" and "}}" are the braces
+ * themselves. Members are named as "a.b".
+ *
+ * Missing is an object for which the backend answers 404, or 200 and null. */
 
 typedef enum aa_hold_e {
     AA_HOLD_SHARED,   /* use: others may, too */
@@ -73,38 +78,46 @@ typedef enum aa_hold_e {
 
 /** An object that is made when it is missing. */
 typedef struct aa_create_t {
-    const char *when_member; /* only when this member of the body … */
-    const char *when_is;     /* … is this text; both NULL: always */
-    const char *path;        /* template: POST here */
-    const json_t *body;      /* its texts are templates; the equality keys of
-                                the ask's filters are stamped into `stamp` */
-    const char *stamp;       /* member of it, "metadata" */
-    const char *then_member; /* and then this member of the client's body … */
-    const char *then_is;     /* … becomes this text; both NULL: untouched */
+    const char *when_member, *when_is; /* only when this member of the body is
+                                          this text; NULL: always */
+    const char *path;                  /* template: POST here */
+    const json_t *body; /* an object, its texts are templates; the equality
+                           keys of the rule's `events` go into `stamp` */
+    const char *stamp;  /* member of it that is metadata; NULL: itself */
+    const char *then_member, *then_is; /* afterwards this member of the
+                                          client's body becomes this text;
+                                          NULL: untouched */
 } aa_create_t;
+
+/** What may be when the object is missing and nothing is made. */
+typedef enum aa_absent_e {
+    AA_ABSENT_HIDDEN,  /* answered as a foreign one */
+    AA_ABSENT_FINE,    /* the request goes on */
+    AA_ABSENT_MATCHING /* it goes on when the client's body, seen through
+                          `match`, satisfies the filters; else as foreign */
+} aa_absent_e;
 
 /** An object that the backend is asked for before, with GET. */
 typedef struct aa_ask_t {
     const char *path;          /* template, may have a query */
     const char *const *events; /* whose filters it must satisfy, as
-                                  "threads:read"; NULL: all of the row; none:
-                                  it only has to be there */
+                                  "threads:read"; NULL: all of the row; an
+                                  empty list: it only has to be there */
     aa_hold_e hold;
-    int optional;  /* skipped when a {body.…} or {query.…} of the path is
-                      absent or null */
-    int each;      /* asked for every element of the body, when that is an
-                      array, else for every text of the list-valued {body.…}
-                      of its path */
-    int absent_ok; /* a missing object is fine */
-    const aa_create_t *create; /* NULL: nothing is made; a missing object is
-                                  refused as a foreign one */
-    const json_t *exempt; /* {"created_by":"system"}: an object that has these
-                             in its metadata passes; NULL: none */
+    int optional; /* skipped when a {body.…} or {query.…} of the path is absent
+                     or null */
+    int each;     /* asked for each element of the body when the rule has
+                     `each`, else for each text of the list-valued {body.…} of
+                     its path */
+    aa_absent_e absent;
+    const aa_create_t *create; /* NULL: nothing is made */
+    const json_t *exempt; /* {"created_by":"system"}: an object that has all of
+                             these in its metadata passes; NULL: none */
     const json_t *same;   /* {"thread_id":"{thread_id}"}: members of the answer
                              that must equal these templates; NULL: none */
-    const char *const *match; /* as in the rule; NULL: the rule's */
-    int status;               /* the answer for a foreign object, */
-    const char *type, *body;  /* as `hidden_…`; 0 and NULL: the rule's */
+    int status;           /* its own answer for a foreign or missing object, as
+                             `hidden_…` of the rule; 0: the rule's */
+    const char *type, *body;
 } aa_ask_t;
 
 typedef enum aa_check_e {
@@ -121,8 +134,8 @@ typedef struct aa_page_t {
     int in_query;
     long limit_default, limit_max;
     const char *items;  /* the member that is the list; NULL: the answer is */
-    const char *select; /* member that lists the wanted fields and has to be
-                           widened by those of `match`; NULL: none */
+    const char *select; /* member of the body that lists the wanted fields and
+                           must be widened by those of `match`; NULL: none */
     const char *search; /* with AA_CHECK_COUNT: template of the path that is
                            paged through instead, by POST */
     const char *total, *next; /* headers that tell how many there are and where
@@ -130,47 +143,57 @@ typedef struct aa_page_t {
                                  NULL: none */
 } aa_page_t;
 
-/** The rule of one row. Members of bodies are paths "a.b"; query parameters
- *  and headers are names. Lists end with NULL; NULL is the empty list. */
+/** The rule of one row. Lists end with NULL; NULL is the empty list. */
 typedef struct aa_rule_t {
-    const char *refuse; /* why it cannot be made true; NULL: it can */
-    const aa_ask_t *asks;
+    const char *refuse; /* why it cannot be made true, and then there is nothing
+                           else; NULL: it can */
+    const aa_ask_t *asks; /* in this order */
     int nasks;
-    const char *const *events; /* whose filters `stamp`, `keep`, `restrict_to`,
-                                  `copies` and the check use; NULL: all of the
-                                  row */
+    const char *const *events; /* whose filters the check, `stamp`, `keep`,
+                                  `restrict_to`, `sent`, `copies` and what is
+                                  created use; NULL: all of the row */
     aa_check_e check;
     aa_page_t page;
     const char *stamp;       /* object that the equality keys are put into */
-    const char *keep;        /* object whose keys that the filter speaks of
-                                cannot be changed by the client */
+    const char *keep;        /* object whose keys that the filter speaks of the
+                                client cannot change */
     const char *restrict_to; /* object that the equality keys are ANDed into:
-                                a search */
+                                a search. The answer is checked as well */
     const char
         *configurable;   /* object that says who calls: langgraph_auth_user,
                             …_id and …_permissions are set in it */
     const char *webhook; /* URL that the backend will call: vetted */
-    const char *const *drop_query;   /* parameters that are cut */
-    const char *const *drop_body;    /* members that are cut */
-    const char *const *drop_headers; /* request headers that are cut, lower
+    const char *const *set_query;  /* parameters that become what a handler
+                                      made of the member of the same name; a
+                                      list is joined by '.' */
+    const char *const *drop_query; /* parameters that are cut */
+    const char *const *drop_body;  /* members that are cut, before the stamp */
+    const char *const *drop_headers; /* request headers that are cut, in lower
                                         case; "x-*" is all that begin so */
-    const char *const *match; /* where an object has what filters speak of:
-                                 {"metadata"}: in this member (default); {"."}:
-                                 it is the whole object; {"value","key"}: in the
-                                 first, overlaid by the others under their own
-                                 names. An element that is no object is seen as
-                                 the one member named in `wrap` */
-    const char *wrap;         /* NULL: what is no object matches nothing */
-    int hidden_status;        /* the answer for a missing or foreign object, */
-    const char *hidden_type;  /* the very bytes of the backend's own; */
-    const char *hidden_body;  /* a template; NULL: none */
-    int each;          /* the body is an array: rewrites go to each element */
-    int remembers_run; /* the answer names runs without a thread: whose they
-                          are is remembered */
-    int asks_runs;     /* only who started the run {run_id} gets on */
-    int copies;        /* the answer is a new object made from another: it gets
-                          the stamp */
-    int long_lived; /* the answer streams, and ends when the credential does */
+    const char *const *match; /* where an object has what filters speak of,
+                                 never NULL. {"metadata"}: in this member;
+                                 {"."}: it is the object itself;
+                                 {"value","key"}: in the first, overlaid by the
+                                 others under their own names */
+    const char *wrap;         /* an element that is no object is seen as an
+                                 object with this one member; NULL: it matches
+                                 nothing */
+    int sent; /* the body, seen through `match`, must satisfy the filters, else
+                 403, before anything is asked */
+    int hidden_status;       /* the answer for a missing or foreign object; also
+                                in place of the backend's own of this status, so
+                                that no header tells them apart */
+    const char *hidden_type; /* NULL: no body */
+    const char *hidden_body; /* a template, filled in as text */
+    int each;           /* the body is an array: rewrites go to each element */
+    int remembers_run;  /* the answer names runs without a thread: whose they
+                           are is remembered */
+    int asks_runs;      /* only who started the run {run_id} gets on */
+    const char *copies; /* the answer is a new object made from another: PATCH
+                           to this template, which may have {answer.x}, puts the
+                           stamp into match[0] of it; NULL: it is none */
+    int long_lived;     /* the answer streams, and ends when the credential
+                           does */
 } aa_rule_t;
 
 /* ------------------------------------------------------------------- routes */

@@ -10,5 +10,7 @@ extern const unsigned char aa_embedded_agentauth[]; /* lua/agentauth.lua */
 extern const size_t aa_embedded_agentauth_len;
 extern const unsigned char aa_embedded_langgraph[]; /* routes/langgraph.lua */
 extern const size_t aa_embedded_langgraph_len;
+extern const unsigned char aa_embedded_crud[]; /* routes/crud.lua */
+extern const size_t aa_embedded_crud_len;
 
 #endif

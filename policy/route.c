@@ -79,6 +79,9 @@ static const event_name_t langgraph_events[] = {{"threads", "create"},
                                                 {"runs", "create_run"},
                                                 {NULL, NULL}};
 
+/* A map whose rows are all that policies may name. */
+static const event_name_t no_events[] = {{NULL, NULL}};
+
 /* HTTP methods by RFC 9110, 5789, 4918, 3253, 5323; HEAD decides as GET. */
 static const event_name_t none_events[] = {
     {"http", "get"},       {"http", "post"},    {"http", "put"},
@@ -97,9 +100,10 @@ static const struct builtin_t {
 } builtins[] = {
     {"langgraph", aa_embedded_langgraph, &aa_embedded_langgraph_len,
      langgraph_events},
+    {"crud", aa_embedded_crud, &aa_embedded_crud_len, no_events},
     {NONE, NULL, NULL, none_events},
 };
-static const char *const builtin_names[] = {"langgraph", NONE, NULL};
+static const char *const builtin_names[] = {"langgraph", "crud", NONE, NULL};
 
 static int knows(const apr_array_header_t *events, const char *resource,
                  const char *action)
@@ -205,7 +209,7 @@ static apr_status_t add_row(opening_t *opening, const char *file,
     entry->line = (int)json_integer_value(json_object_get(made, "line"));
     entry->source = opening->source;
     if (aa_row_compile(&entry->route, &why, json_object_get(made, "row"),
-                       opening->p) != APR_SUCCESS)
+                       opening->gateway, opening->p) != APR_SUCCESS)
         return fail(opening, file, entry->line, why);
     if (aa_trie_put(&old, opening->routes->trie, &entry->route) != APR_SUCCESS)
         return fail(opening, file, entry->line, "too many methods on one path");

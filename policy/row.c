@@ -3,23 +3,24 @@
  *
  * A row that is misread opens a door, so nothing is guessed: every word must
  * be known, every source must exist, every mutable member must be a member. */
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "apr_lib.h"
 #include "apr_strings.h"
 
+#include "form.h"
 #include "row.h"
+#include "rule.h"
 #include "word.h"
 
 /** One row under way. */
 typedef struct row_t {
-    apr_pool_t *p;
+    aa_form_t form;
     aa_route_t *route;
     apr_array_header_t *params;  /* const char *: names in the path */
     apr_array_header_t *queries; /* const char *: names in values */
-    const char *why;
+    int gateway;                 /* its rule will be used */
 } row_t;
 
 static const char *const row_words[] = {
@@ -27,126 +28,12 @@ static const char *const row_words[] = {
     "enforce",          "access",          "websocket",
     "native_unchecked", "events_optional", NULL};
 static const char *const event_words[] = {"value", "when", "each", NULL};
-static const char *const enforce_words[] = {"rewrite", "check", "ask_first",
-                                            "refuse", NULL};
-static const char *const check_words[] = {"object", "list", "count", NULL};
 static const char *const source_words[] = {"path", "query", "body", "literal",
                                            NULL};
 /* in the order of aa_access_e and aa_body_e */
 static const char *const access_words[] = {"policy", "user", "open", "refuse",
                                            NULL};
 static const char *const body_words[] = {"none", "json", "stream", NULL};
-
-/* Always 0, so that "return fail(...)" reads well. */
-static int fail(row_t *row, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    row->why = apr_pvsprintf(row->p, fmt, ap);
-    va_end(ap);
-    return 0;
-}
-
-static const char *const *terminated(apr_array_header_t *words)
-{
-    APR_ARRAY_PUSH(words, const char *) = NULL;
-    words->nelts--;
-    return (const char *const *)words->elts;
-}
-
-/* ------------------------------------------------------- tables and words */
-
-/* The @a n-th item of a table that may have named fields beside its items. */
-static json_t *item(const json_t *table, int n)
-{
-    char key[16];
-
-    if (json_is_array(table))
-        return json_array_get(table, (size_t)n - 1);
-    apr_snprintf(key, sizeof(key), "%d", n);
-    return json_object_get(table, key);
-}
-
-static int is_item(const json_t *table, const json_t *value, int n)
-{
-    int i;
-
-    for (i = 1; i <= n; i++)
-        if (item(table, i) == value)
-            return 1;
-    return 0;
-}
-
-/* Fields of @a table are among @a words, its items are @a n. */
-static int known_fields(row_t *row, const json_t *table, const char *what,
-                        const char *const *words, int n)
-{
-    json_t *source = (json_t *)table, *value;
-    const char *key;
-
-    if (json_is_array(table))
-        return json_array_size(table) == (size_t)n
-                   ? 1
-                   : fail(row, "%s begins with %d texts", what, n);
-    if (!json_is_object(table))
-        return fail(row, "%s must be a table", what);
-    json_object_foreach(source, key, value)
-    {
-        if (is_item(table, value, n))
-            continue;
-        if (aa_word_index(key, words) < 0)
-            return fail(row, "unknown word '%s' in %s%s", key, what,
-                        aa_word_hint(key, words, row->p));
-    }
-    return 1;
-}
-
-static int read_flag(row_t *row, int *flag, const json_t *table,
-                     const char *name)
-{
-    const json_t *value = json_object_get(table, name);
-
-    if (value && !json_is_boolean(value))
-        return fail(row, "%s must be true or false", name);
-    *flag = json_is_true(value);
-    return 1;
-}
-
-static int read_choice(row_t *row, int *choice, const json_t *table,
-                       const char *name, const char *const *words)
-{
-    const json_t *value = json_object_get(table, name);
-
-    *choice = 0;
-    if (!value)
-        return 1;
-    if (!json_is_string(value))
-        return fail(row, "%s must be a text", name);
-    *choice = aa_word_index(json_string_value(value), words);
-    if (*choice >= 0)
-        return 1;
-    return fail(row, "%s '%s' is unknown%s", name, json_string_value(value),
-                aa_word_hint(json_string_value(value), words, row->p));
-}
-
-/* The texts of a list; an empty table is an empty list. */
-static int read_texts(row_t *row, apr_array_header_t *texts, const json_t *list,
-                      const char *what)
-{
-    size_t i;
-
-    if (list && !json_is_array(list) &&
-        (!json_is_object(list) || json_object_size(list)))
-        return fail(row, "%s must be a list of texts", what);
-    for (i = 0; i < json_array_size(list); i++) {
-        if (!json_is_string(json_array_get(list, i)))
-            return fail(row, "%s must be a list of texts", what);
-        APR_ARRAY_PUSH(texts, const char *) =
-            json_string_value(json_array_get(list, i));
-    }
-    return 1;
-}
 
 /* a-z, digits and '_', beginning with a letter. */
 static int is_name(const char *text, size_t len)
@@ -167,12 +54,14 @@ static int read_method(row_t *row, const json_t *value)
     const char *method = json_string_value(value), *s;
 
     if (!method || !*method || strlen(method) > 32)
-        return fail(row, "a row begins with a method and a path");
+        return aa_form_fail(&row->form,
+                            "a row begins with a method and a path");
     for (s = method; *s; s++)
         if (!apr_isupper(*s))
-            return fail(row, "method '%s' is not upper case", method);
+            return aa_form_fail(&row->form, "method '%s' is not upper case",
+                                method);
     if (!strcmp(method, "HEAD"))
-        return fail(row, "HEAD is decided by the row of GET");
+        return aa_form_fail(&row->form, "HEAD is decided by the row of GET");
     row->route->method = method;
     return 1;
 }
@@ -185,19 +74,23 @@ static int read_param(row_t *row, const char *segment, size_t len)
     int is_tail;
 
     if (len < 3 || segment[len - 1] != '}')
-        return fail(row, "'%.*s' is no {name}", (int)len, segment);
+        return aa_form_fail(&row->form, "'%.*s' is no {name}", (int)len,
+                            segment);
     is_tail = n > 3 && !strncmp(name + n - 3, "...", 3);
     if (is_tail)
         n -= 3;
     if (!is_name(name, n))
-        return fail(row, "'%.*s' is no {name}", (int)len, segment);
+        return aa_form_fail(&row->form, "'%.*s' is no {name}", (int)len,
+                            segment);
     if (is_tail && segment[len])
-        return fail(row, "{%.*s...} must be the last segment", (int)n, name);
-    name = apr_pstrmemdup(row->p, name, n);
-    if (aa_word_index(name, terminated(row->params)) >= 0)
-        return fail(row, "{%s} is there twice", name);
+        return aa_form_fail(&row->form, "{%.*s...} must be the last segment",
+                            (int)n, name);
+    name = apr_pstrmemdup(row->form.p, name, n);
+    if (aa_word_index(name, aa_form_terminated(row->params)) >= 0)
+        return aa_form_fail(&row->form, "{%s} is there twice", name);
     if (row->params->nelts == AA_ROUTE_PARAMS_MAX)
-        return fail(row, "more than %d parameters", AA_ROUTE_PARAMS_MAX);
+        return aa_form_fail(&row->form, "more than %d parameters",
+                            AA_ROUTE_PARAMS_MAX);
     APR_ARRAY_PUSH(row->params, const char *) = name;
     return 1;
 }
@@ -211,13 +104,14 @@ static int read_segments(row_t *row, const char *path)
         size_t len = strcspn(segment, "/");
 
         if (++n > AA_ROW_SEGMENTS_MAX)
-            return fail(row, "more than %d segments", AA_ROW_SEGMENTS_MAX);
+            return aa_form_fail(&row->form, "more than %d segments",
+                                AA_ROW_SEGMENTS_MAX);
         if (*segment == '{') {
             if (!read_param(row, segment, len))
                 return 0;
         }
         else if (strcspn(segment, "{}") < len)
-            return fail(row, "a {name} is a whole segment");
+            return aa_form_fail(&row->form, "a {name} is a whole segment");
         if (!segment[len])
             return 1;
         segment += len + 1;
@@ -229,13 +123,16 @@ static int read_path(row_t *row, const json_t *value)
     const char *path = json_string_value(value), *why = NULL;
 
     if (!path)
-        return fail(row, "a row begins with a method and a path");
+        return aa_form_fail(&row->form,
+                            "a row begins with a method and a path");
     row->route->path = path;
-    row->route->name = apr_pstrcat(row->p, row->route->method, " ", path, NULL);
+    row->route->name =
+        apr_pstrcat(row->form.p, row->route->method, " ", path, NULL);
     if (strlen(path) > AA_ROW_NAME_MAX)
-        return fail(row, "the path is longer than %d bytes", AA_ROW_NAME_MAX);
+        return aa_form_fail(&row->form, "the path is longer than %d bytes",
+                            AA_ROW_NAME_MAX);
     if (!aa_path_plain(path, &why))
-        return fail(row, "no plain path: %s", why);
+        return aa_form_fail(&row->form, "no plain path: %s", why);
     return read_segments(row, path);
 }
 
@@ -251,7 +148,8 @@ static int read_key(row_t *row, aa_member_t *member, const json_t *source)
 
     member->key = key ? json_string_value(key) : member->name;
     if (!member->key || !*member->key)
-        return fail(row, "%s: the name in the source is no text", member->name);
+        return aa_form_fail(&row->form, "%s: the name in the source is no text",
+                            member->name);
     return 1;
 }
 
@@ -262,8 +160,9 @@ static int read_split(row_t *row, aa_member_t *member, const json_t *source)
     if (!split)
         return 1;
     if (json_string_length(split) != 1 || member->from == AA_FROM_BODY)
-        return fail(row, "%s: split is one character, for path and query",
-                    member->name);
+        return aa_form_fail(&row->form,
+                            "%s: split is one character, for path and query",
+                            member->name);
     member->split = *json_string_value(split);
     return 1;
 }
@@ -274,7 +173,7 @@ static int read_source(row_t *row, aa_member_t *member, json_t *source)
     int kind = from ? aa_word_index(from, source_words) : -1;
 
     if (kind < 0)
-        return fail(row, "%s: no such source", member->name);
+        return aa_form_fail(&row->form, "%s: no such source", member->name);
     member->from = (aa_from_e)kind; /* words are in the order of aa_from_e */
     if (member->from == AA_FROM_LITERAL) {
         member->literal = json_object_get(source, "$value");
@@ -285,12 +184,13 @@ static int read_source(row_t *row, aa_member_t *member, json_t *source)
     if (!read_key(row, member, source) || !read_split(row, member, source))
         return 0;
     if (member->from == AA_FROM_PATH &&
-        aa_word_index(member->key, terminated(row->params)) < 0)
-        return fail(row, "%s: the path has no {%s}%s", member->name,
-                    member->key,
-                    aa_word_hint(member->key, terminated(row->params), row->p));
+        aa_word_index(member->key, aa_form_terminated(row->params)) < 0)
+        return aa_form_fail(
+            &row->form, "%s: the path has no {%s}%s", member->name, member->key,
+            aa_word_hint(member->key, aa_form_terminated(row->params),
+                         row->form.p));
     if (member->from == AA_FROM_QUERY &&
-        aa_word_index(member->key, terminated(row->queries)) < 0)
+        aa_word_index(member->key, aa_form_terminated(row->queries)) < 0)
         APR_ARRAY_PUSH(row->queries, const char *) = member->key;
     if (member->from == AA_FROM_BODY)
         row->route->reads_body = 1;
@@ -302,9 +202,10 @@ static int read_member(row_t *row, aa_member_t *member, const char *name,
 {
     member->name = name;
     if (apr_isdigit(*name) || !*name)
-        return fail(row, "a value has names, not items");
+        return aa_form_fail(&row->form, "a value has names, not items");
     if (!json_is_object(value))
-        return fail(row, "%s: path, query, body, literal(v) or a table", name);
+        return aa_form_fail(
+            &row->form, "%s: path, query, body, literal(v) or a table", name);
     if (json_object_get(value, "$from"))
         return read_source(row, member, value);
     member->from = AA_FROM_TABLE;
@@ -329,10 +230,12 @@ static int read_members(row_t *row, aa_member_t **members, int *n,
     if (!table)
         return 1;
     if (!json_is_object(table))
-        return fail(row, "a value is a table of names");
+        return aa_form_fail(&row->form, "a value is a table of names");
     if (json_object_size(table) > AA_ROW_MEMBERS_MAX)
-        return fail(row, "more than %d members", AA_ROW_MEMBERS_MAX);
-    list = apr_pcalloc(row->p, sizeof(*list) * (json_object_size(table) + 1));
+        return aa_form_fail(&row->form, "more than %d members",
+                            AA_ROW_MEMBERS_MAX);
+    list =
+        apr_pcalloc(row->form.p, sizeof(*list) * (json_object_size(table) + 1));
     json_object_foreach(source, key, value)
     {
         if (!read_member(row, &list[(*n)++], key, value))
@@ -347,7 +250,8 @@ static int read_members(row_t *row, aa_member_t **members, int *n,
 
 static int read_when(row_t *row, aa_event_t *event, const json_t *when)
 {
-    apr_array_header_t *texts = apr_array_make(row->p, 4, sizeof(const char *));
+    apr_array_header_t *texts =
+        apr_array_make(row->form.p, 4, sizeof(const char *));
     const char *const *words;
 
     if (!when)
@@ -355,13 +259,15 @@ static int read_when(row_t *row, aa_event_t *event, const json_t *when)
     row->route->reads_body = 1;
     if (json_is_string(when)) {
         event->when = json_string_value(when);
-        return *event->when ? 1 : fail(row, "when: an empty name");
+        return *event->when ? 1
+                            : aa_form_fail(&row->form, "when: an empty name");
     }
-    if (!read_texts(row, texts, when, "when"))
+    if (!aa_form_texts(&row->form, texts, when, "when"))
         return 0;
     if (texts->nelts < 2)
-        return fail(row, "when: a name, or a list of a name and its values");
-    words = terminated(texts);
+        return aa_form_fail(&row->form,
+                            "when: a name, or a list of a name and its values");
+    words = aa_form_terminated(texts);
     event->when = words[0];
     event->when_in = words + 1;
     return 1;
@@ -369,20 +275,21 @@ static int read_when(row_t *row, aa_event_t *event, const json_t *when)
 
 static int read_event(row_t *row, aa_event_t *event, const json_t *table)
 {
-    const char *resource = json_string_value(item(table, 1));
-    const char *action = json_string_value(item(table, 2));
+    const char *resource = json_string_value(aa_form_item(table, 1));
+    const char *action = json_string_value(aa_form_item(table, 2));
 
-    if (!known_fields(row, table, "an event", event_words, 2))
+    if (!aa_form_fields(&row->form, table, "an event", event_words, 2))
         return 0;
     if (!resource || !action || !is_name(resource, strlen(resource)) ||
         !is_name(action, strlen(action)))
-        return fail(row, "an event begins with a resource and an action");
+        return aa_form_fail(&row->form,
+                            "an event begins with a resource and an action");
     event->resource = resource;
     event->action = action;
     if (!read_members(row, &event->members, &event->nmembers,
                       json_object_get(table, "value")) ||
         !read_when(row, event, json_object_get(table, "when")) ||
-        !read_flag(row, &event->each, table, "each"))
+        !aa_form_flag(&row->form, &event->each, table, "each"))
         return 0;
     if (event->each)
         row->route->reads_body = 1;
@@ -394,11 +301,13 @@ static int read_events(row_t *row, const json_t *list)
     size_t i, n = json_array_size(list);
 
     if (list && !json_is_array(list))
-        return fail(row, "events must be a list: {{ \"threads\", \"read\" }}");
+        return aa_form_fail(
+            &row->form, "events must be a list: {{ \"threads\", \"read\" }}");
     if (n > AA_POLICY_EVENTS_MAX)
-        return fail(row, "more than %d events", AA_POLICY_EVENTS_MAX);
+        return aa_form_fail(&row->form, "more than %d events",
+                            AA_POLICY_EVENTS_MAX);
     row->route->events =
-        apr_pcalloc(row->p, sizeof(*row->route->events) * (n + 1));
+        apr_pcalloc(row->form.p, sizeof(*row->route->events) * (n + 1));
     for (i = 0; i < n; i++)
         if (!read_event(row, &row->route->events[i], json_array_get(list, i)))
             return 0;
@@ -406,7 +315,7 @@ static int read_events(row_t *row, const json_t *list)
     return 1;
 }
 
-/* ------------------------------------------------------ mutable, enforce */
+/* ------------------------------------------------------ -------- mutable */
 
 static int mark(aa_event_t *event, const char *name)
 {
@@ -420,68 +329,35 @@ static int mark(aa_event_t *event, const char *name)
 
 static const char *const *member_names(row_t *row)
 {
-    apr_array_header_t *names = apr_array_make(row->p, 8, sizeof(const char *));
+    apr_array_header_t *names =
+        apr_array_make(row->form.p, 8, sizeof(const char *));
     int i, j;
 
     for (i = 0; i < row->route->nevents; i++)
         for (j = 0; j < row->route->events[i].nmembers; j++)
             APR_ARRAY_PUSH(names, const char *) =
                 row->route->events[i].members[j].name;
-    return terminated(names);
+    return aa_form_terminated(names);
 }
 
 static int read_mutable(row_t *row, const json_t *list)
 {
-    apr_array_header_t *names = apr_array_make(row->p, 4, sizeof(const char *));
+    apr_array_header_t *names =
+        apr_array_make(row->form.p, 4, sizeof(const char *));
     const char *name;
     int i, j, found;
 
-    if (!read_texts(row, names, list, "mutable"))
+    if (!aa_form_texts(&row->form, names, list, "mutable"))
         return 0;
     for (i = 0; i < names->nelts; i++) {
         name = APR_ARRAY_IDX(names, i, const char *);
         for (j = found = 0; j < row->route->nevents; j++)
             found |= mark(&row->route->events[j], name);
         if (!found)
-            return fail(row, "mutable '%s' is a member of no value%s", name,
-                        aa_word_hint(name, member_names(row), row->p));
+            return aa_form_fail(
+                &row->form, "mutable '%s' is a member of no value%s", name,
+                aa_word_hint(name, member_names(row), row->form.p));
     }
-    return 1;
-}
-
-/* A text or a list of texts, each a path that begins with '/'. */
-static int read_ask_first(row_t *row, const json_t *ask)
-{
-    apr_array_header_t *paths = apr_array_make(row->p, 4, sizeof(const char *));
-    int i;
-
-    if (json_is_string(ask))
-        APR_ARRAY_PUSH(paths, const char *) = json_string_value(ask);
-    else if (!read_texts(row, paths, ask, "ask_first"))
-        return 0;
-    for (i = 0; i < paths->nelts; i++)
-        if (*APR_ARRAY_IDX(paths, i, const char *) != '/')
-            return fail(row, "ask_first: '%s' does not begin with '/'",
-                        APR_ARRAY_IDX(paths, i, const char *));
-    return 1;
-}
-
-static int read_enforce(row_t *row, const json_t *table)
-{
-    const json_t *refuse = json_object_get(table, "refuse");
-    apr_array_header_t *texts = apr_array_make(row->p, 4, sizeof(const char *));
-    int check;
-
-    if (!table)
-        return 1;
-    if (!known_fields(row, table, "enforce", enforce_words, 0) ||
-        !read_texts(row, texts, json_object_get(table, "rewrite"), "rewrite") ||
-        !read_choice(row, &check, table, "check", check_words) ||
-        !read_ask_first(row, json_object_get(table, "ask_first")))
-        return 0;
-    if (refuse && !json_string_length(refuse))
-        return fail(row, "refuse: say why");
-    row->route->rule = apr_pcalloc(row->p, sizeof(aa_rule_t));
     return 1;
 }
 
@@ -493,16 +369,27 @@ static int check_whole(row_t *row)
     const aa_route_t *route = row->route;
 
     if (route->access == AA_ACCESS_POLICY && !route->nevents)
-        return fail(row, "access \"policy\" needs events; "
-                         "access \"user\" lets any user in");
+        return aa_form_fail(&row->form, "access \"policy\" needs events; "
+                                        "access \"user\" lets any user in");
     if (route->access != AA_ACCESS_POLICY && route->nevents)
-        return fail(row, "access \"%s\" asks no policy, so it has no events",
-                    access_words[route->access]);
+        return aa_form_fail(&row->form,
+                            "access \"%s\" asks no policy, so it has no events",
+                            access_words[route->access]);
     if (route->reads_body && route->body != AA_BODY_JSON)
-        return fail(row, "its events read the body: body = \"json\"");
+        return aa_form_fail(&row->form,
+                            "its events read the body: body = \"json\"");
     if (route->websocket && strcmp(route->method, "GET"))
-        return fail(row, "a websocket begins with GET");
+        return aa_form_fail(&row->form, "a websocket begins with GET");
     return 1;
+}
+
+static int read_rule(row_t *row, const json_t *table)
+{
+    aa_rule_in_t in = {&row->form, row->route, NULL, row->queries,
+                       row->gateway};
+
+    in.params = aa_form_terminated(row->params);
+    return !table || aa_rule_compile(&in, table);
 }
 
 static int read_row(row_t *row, const json_t *json)
@@ -510,35 +397,38 @@ static int read_row(row_t *row, const json_t *json)
     aa_route_t *route = row->route;
     int access, body;
 
-    if (!read_method(row, item(json, 1)) || !read_path(row, item(json, 2)) ||
-        !known_fields(row, json, "a row", row_words, 2) ||
-        !read_choice(row, &access, json, "access", access_words) ||
-        !read_choice(row, &body, json, "body", body_words) ||
-        !read_flag(row, &route->websocket, json, "websocket") ||
-        !read_flag(row, &route->native_unchecked, json, "native_unchecked") ||
-        !read_flag(row, &route->events_optional, json, "events_optional"))
+    if (!read_method(row, aa_form_item(json, 1)) ||
+        !read_path(row, aa_form_item(json, 2)) ||
+        !aa_form_fields(&row->form, json, "a row", row_words, 2) ||
+        !aa_form_choice(&row->form, &access, json, "access", access_words) ||
+        !aa_form_choice(&row->form, &body, json, "body", body_words) ||
+        !aa_form_flag(&row->form, &route->websocket, json, "websocket") ||
+        !aa_form_flag(&row->form, &route->native_unchecked, json,
+                      "native_unchecked") ||
+        !aa_form_flag(&row->form, &route->events_optional, json,
+                      "events_optional"))
         return 0;
     route->access = (aa_access_e)access;
     route->body = (aa_body_e)body;
     return read_events(row, json_object_get(json, "events")) &&
            read_mutable(row, json_object_get(json, "mutable")) &&
-           read_enforce(row, json_object_get(json, "enforce")) &&
-           check_whole(row);
+           check_whole(row) && read_rule(row, json_object_get(json, "enforce"));
 }
 
 apr_status_t aa_row_compile(aa_route_t *route, const char **why,
-                            const json_t *json, apr_pool_t *p)
+                            const json_t *json, int gateway, apr_pool_t *p)
 {
-    row_t row = {p, route, NULL, NULL, NULL};
+    row_t row = {{p, NULL}, route, NULL, NULL, gateway};
 
     memset(route, 0, sizeof(*route));
     row.params = apr_array_make(p, AA_ROUTE_PARAMS_MAX, sizeof(const char *));
     row.queries = apr_array_make(p, 4, sizeof(const char *));
     if (!read_row(&row, json)) {
-        *why = route->name ? apr_pstrcat(p, route->name, ": ", row.why, NULL)
-                           : row.why;
+        *why = route->name
+                   ? apr_pstrcat(p, route->name, ": ", row.form.why, NULL)
+                   : row.form.why;
         return APR_EINVAL;
     }
-    route->query_names = terminated(row.queries);
+    route->query_names = aa_form_terminated(row.queries);
     return APR_SUCCESS;
 }

@@ -12,9 +12,10 @@
 /**
  * Compile what aa_map_run made of one row.
  * @param route filled; points into @a row, which must live as long
+ * @param gateway its rule will be used, so that it must fit the row
  * @param why   on APR_EINVAL "METHOD /path: what is wrong; did you mean …?"
  */
 apr_status_t aa_row_compile(aa_route_t *route, const char **why,
-                            const json_t *row, apr_pool_t *p);
+                            const json_t *row, int gateway, apr_pool_t *p);
 
 #endif

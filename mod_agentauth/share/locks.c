@@ -12,6 +12,7 @@
 #include "base/private.h"
 #include "model/limits.h"
 #include "share/locks.h"
+#include "share/segment.h"
 
 #define NAP_FIRST 200 /* microseconds; each is half as long again, up to … */
 #define NAP_LAST 10000
@@ -22,6 +23,7 @@ struct aa_locks_t {
     const char *path;
     dev_t device;
     ino_t inode;
+    pid_t *self; /* atomic; of each process its own, 0 at first; or NULL */
     apr_thread_mutex_t *mutex; /* of what follows */
     pid_t pid;                 /* whose the idle descriptors are */
     int nidle;
@@ -36,6 +38,20 @@ struct aa_hold_t {
 };
 
 /* ------------------------------------------------------- descriptors */
+
+/* Asked twice a hold, and a system call costs as much as the lock itself. */
+static pid_t self(aa_locks_t *locks)
+{
+    pid_t pid =
+        locks->self ? __atomic_load_n(locks->self, __ATOMIC_RELAXED) : 0;
+
+    if (pid)
+        return pid;
+    pid = getpid();
+    if (locks->self)
+        __atomic_store_n(locks->self, pid, __ATOMIC_RELAXED);
+    return pid;
+}
 
 /* A descriptor from before a fork shares its locks with the other process. */
 static void forget_parents(aa_locks_t *locks, pid_t pid)
@@ -184,7 +200,7 @@ void aa_object_release(aa_hold_t *hold)
     if (fd < 0)
         return;
     locks = hold->locks;
-    if (getpid() == hold->pid && set(fd, F_UNLCK, 0, 0) == APR_SUCCESS) {
+    if (self(locks) == hold->pid && set(fd, F_UNLCK, 0, 0) == APR_SUCCESS) {
         apr_thread_mutex_lock(locks->mutex);
         if (locks->pid == hold->pid && locks->nidle < AA_OBJECT_IDLE_MAX) {
             locks->idle[locks->nidle++] = fd;
@@ -216,7 +232,7 @@ apr_status_t aa_locks_take(aa_hold_t **phold, aa_locks_t *locks,
 
     *phold = NULL;
     hold->locks = locks;
-    hold->pid = getpid();
+    hold->pid = self(locks);
     hold->fd = take_idle(locks, hold->pid);
     if (hold->fd < 0)
         rv = open_same(&hold->fd, locks, p);
@@ -255,7 +271,8 @@ apr_status_t aa_locks_make(aa_locks_t **plocks, const char *path, int fd,
     locks->path = apr_pstrdup(p, path);
     locks->device = st.st_dev;
     locks->inode = st.st_ino;
-    locks->pid = getpid();
+    locks->self = aa_segment_own(sizeof(*locks->self), p);
+    locks->pid = self(locks);
     rv = apr_thread_mutex_create(&locks->mutex, APR_THREAD_MUTEX_DEFAULT, p);
     if (rv != APR_SUCCESS)
         return rv;

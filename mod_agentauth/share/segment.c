@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory of several processes: anonymous, or the bytes of a file. */
+/* Memory of several processes: anonymous, of each its own, or of a file. */
 #include <sys/mman.h>
 
 #include "share/segment.h"
@@ -22,8 +22,7 @@ static void *map(int fd, int flags, apr_size_t size, apr_pool_t *p)
     segment_t *segment = apr_palloc(p, sizeof(*segment));
 
     segment->size = size;
-    segment->base =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | flags, fd, 0);
+    segment->base = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
     if (segment->base == MAP_FAILED)
         return NULL;
     apr_pool_cleanup_register(p, segment, unmap, apr_pool_cleanup_null);
@@ -32,10 +31,17 @@ static void *map(int fd, int flags, apr_size_t size, apr_pool_t *p)
 
 void *aa_segment_make(apr_size_t size, apr_pool_t *p)
 {
-    return map(-1, MAP_ANONYMOUS, size, p);
+    return map(-1, MAP_SHARED | MAP_ANONYMOUS, size, p);
+}
+
+void *aa_segment_own(apr_size_t size, apr_pool_t *p)
+{
+    void *base = map(-1, MAP_PRIVATE | MAP_ANONYMOUS, size, p);
+
+    return base && madvise(base, size, MADV_WIPEONFORK) == 0 ? base : NULL;
 }
 
 void *aa_segment_map(int fd, apr_size_t size, apr_pool_t *p)
 {
-    return map(fd, 0, size, p);
+    return map(fd, MAP_SHARED, size, p);
 }

@@ -41,6 +41,8 @@ const aa_command_t aa_commands[] = {
      "list the rows of a route map", aa_cli_policy_routes},
     {"policy", "decide", "FILE", aa_policy_decide_options,
      "say what a policy decides on one request", aa_cli_policy_decide},
+    {"policy", "test", "FILE...", aa_policy_test_options,
+     "run the tests NAME_test.lua of policies", aa_cli_policy_test},
     {"explain", NULL, "CODE", NULL,
      "say what an error code means and what to do", aa_cli_explain},
     {NULL, NULL, NULL, NULL, NULL, NULL}

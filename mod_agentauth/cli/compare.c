@@ -157,13 +157,25 @@ static int differs_member(aa_difference_t *difference, const char *label,
                   labelled(label, got, p));
 }
 
+/* A handler that returns false says no more than that. */
+static const char *reason_of(const aa_answer_t *answer, apr_pool_t *p)
+{
+    const aa_policy_verdict_t *verdict = &answer->verdict;
+
+    if (answer->effect != AA_POLICY_DENY)
+        return NULL;
+    if (!verdict->reason && verdict->handler)
+        return apr_pstrcat(p, "handler ", verdict->handler, " returned false",
+                           NULL);
+    return verdict->reason;
+}
+
 int aa_cli_differs(aa_difference_t *difference, const aa_expect_t *expect,
                    const aa_answer_t *answer, apr_pool_t *p)
 {
     json_t *headers = headers_of(answer, p);
 
-    difference->reason =
-        answer->effect == AA_POLICY_DENY ? answer->verdict.reason : NULL;
+    difference->reason = reason_of(answer, p);
     return differs_user(difference, expect, answer, p) ||
            differs_outcome(difference, expect, answer, p) ||
            (expect->headers && !holds(headers, expect->headers) &&

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command `agentauth`: its words, and where they lead. */
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "apr_general.h"
@@ -62,6 +63,12 @@ int main(int argc, const char *const *argv, const char *const *env)
     status = aa_cli_parse(&cli, argc, argv);
     if (status == AA_EXIT_FINE && cli.command)
         status = cli.command->run(&cli);
+    /* A new key that nobody got to see is not fine. */
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fputs("agentauth: standard output cannot be written\n", stderr);
+        if (status == AA_EXIT_FINE)
+            status = AA_EXIT_FAILURE;
+    }
     apr_terminate(); /* wipes what was secret */
     return status;
 }

@@ -26,8 +26,13 @@ struct aa_sqlite_t {
     pid_t opener;   /* keeps none */
 };
 
-static const char *cause(int code)
+/* What SQLite calls an input/output error may be a full disk, too: it grows
+ * its files in more ways than one. */
+static const char *cause(int code, sqlite3 *db)
 {
+    if (db && (code & 0xff) == SQLITE_IOERR &&
+        sqlite3_system_errno(db) == ENOSPC)
+        code = SQLITE_FULL;
     switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -52,7 +57,7 @@ apr_status_t aa_sqlite_refuse(const aa_sqlite_t *sqlite, sqlite3 *db, int code,
                               aa_error_t *err, apr_pool_t *p)
 {
     aa_refuse(err, p, AA_E_STORE, "store %s: %s (SQLite %d: %s)", sqlite->file,
-              cause(code), code, db ? sqlite3_errmsg(db) : "not opened");
+              cause(code, db), code, db ? sqlite3_errmsg(db) : "not opened");
     if (err)
         err->retry_after = 5;
     return AA_EREFUSED;

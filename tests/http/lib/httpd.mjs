@@ -89,6 +89,9 @@ MaxRequestWorkers 32`,
 };
 MPM.worker = MPM.event;
 
+/** A sanitizer's library comes first, else it refuses to run. */
+export const preloads = (env) => [process.env.AA_PRELOAD, env.LD_PRELOAD].filter(Boolean).join(":");
+
 /** LoadModule, unless the module is built in. */
 const load = (name, file = join(MODULES, `mod_${name}.so`)) =>
   `<IfModule !${name}_module>\nLoadModule ${name}_module ${file}\n</IfModule>`;
@@ -153,7 +156,7 @@ export class Httpd {
   #env() {
     const env = { PATH: process.env.PATH, LANG: "C.UTF-8", ...this.options.env };
     if (process.env.AA_PRELOAD) {
-      env.LD_PRELOAD = process.env.AA_PRELOAD;
+      env.LD_PRELOAD = preloads(env);
       env.ASAN_OPTIONS = process.env.ASAN_OPTIONS ?? "detect_leaks=0";
       env.UBSAN_OPTIONS = process.env.UBSAN_OPTIONS ?? "print_stacktrace=1";
     }
@@ -309,7 +312,14 @@ export class Httpd {
 
   /** Run the command: {code, stdout, stderr}. */
   cli(...args) {
-    return run(CLI, ["--state", this.stateDir, ...args], { env: { PATH: process.env.PATH } });
+    return this.cliWith({}, ...args);
+  }
+
+  /** The same in an environment of its own. */
+  cliWith(env, ...args) {
+    const all = { PATH: process.env.PATH, ...env };
+    if (env.LD_PRELOAD) all.LD_PRELOAD = preloads(env);
+    return run(CLI, ["--state", this.stateDir, ...args], { env: all });
   }
 
   /** The same, and it must succeed; its output. */

@@ -536,6 +536,57 @@ static void *crowd_member(void *data)
     return NULL;
 }
 
+/** Threads of a process that learn of what another one has fetched. */
+typedef struct taking_t {
+    aa_keysource_t *source;
+    pthread_barrier_t gate;
+    apr_time_t now;
+    int wanted, away, old;
+} taking_t;
+
+static void *taking_member(void *data)
+{
+    taking_t *taking = data;
+    apr_pool_t *mine;
+    apr_status_t rv;
+
+    apr_pool_create_unmanaged_ex(&mine, NULL, NULL);
+    pthread_barrier_wait(&taking->gate);
+    rv = aa_keysource_want(taking->source, taking->now, mine);
+    if (rv != APR_SUCCESS && rv != APR_ENOENT)
+        __atomic_add_fetch(&taking->away, 1, __ATOMIC_RELAXED);
+    if (keys(taking->source, taking->now) != taking->wanted)
+        __atomic_add_fetch(&taking->old, 1, __ATOMIC_RELAXED);
+    apr_pool_destroy(mine);
+    return NULL;
+}
+
+/* Who asks while another thread reads the file is not sent away. */
+static void threads_wait_for_a_takeover(void **state)
+{
+    enum { ROUNDS = 40 };
+    aa_keysource_shared_t shared = {0, 0};
+    aa_keysource_t *a = url_source(&shared);
+    taking_t taking = {.source = url_source(&shared)};
+    pthread_t thread[THREADS];
+
+    (void)state;
+    assert_int_equal(pthread_barrier_init(&taking.gate, NULL, THREADS), 0);
+    for (int round = 0; round < ROUNDS; round++) {
+        taking.wanted = 1 + round % 2;
+        taking.now = NOW + SEC(60 * round);
+        serve("/jwks", 200, round % 2 ? two : one);
+        assert_int_equal(aa_keysource_want(a, taking.now, p), APR_SUCCESS);
+        for (int i = 0; i < THREADS; i++)
+            pthread_create(&thread[i], NULL, taking_member, &taking);
+        for (int i = 0; i < THREADS; i++)
+            pthread_join(thread[i], NULL);
+    }
+    pthread_barrier_destroy(&taking.gate);
+    assert_int_equal(taking.away, 0);
+    assert_int_equal(taking.old, 0);
+}
+
 /* One flies, the others do not wait for it. */
 static void single_flight(void **state)
 {
@@ -872,6 +923,7 @@ int main(void)
     ONE(keys_withdrawn);
     ONE(tick_refreshes);
     ONE(second_process_takes_over);
+    ONE(threads_wait_for_a_takeover);
     ONE(forked_processes);
     ONE(single_flight);
     ONE(kept_over_restart);

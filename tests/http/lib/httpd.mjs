@@ -253,9 +253,29 @@ export class Httpd {
     if (crash) throw new Error(`crashed: ${crash[0]}\n${this.output}\n${log.slice(-8000)}`);
   }
 
+  /** Connections that are on their way to their end: not listening, not open,
+   *  and still held by a process. */
+  async #closing() {
+    const ports = new Set(this.ports.map((port) => port.toString(16).toUpperCase().padStart(4, "0")));
+    const tables = await Promise.all(
+      ["tcp", "tcp6"].map((name) => readFile(`/proc/net/${name}`, "utf8").catch(() => "")),
+    );
+    return tables
+      .flatMap((table) => table.split("\n").map((line) => line.trim().split(/\s+/)))
+      .some(([, local, , state, , , , , , inode]) =>
+        ports.has(local?.split(":")[1]) && state !== "0A" && state !== "01" && inode !== "0");
+  }
+
   /** End it and keep its directory; the error log. start() begins again. */
   async halt() {
     if (!this.ended) {
+      /* Told to stop at once, httpd's event MPM looks into sockets whose threads
+       * may be closing them just then, and crashes now and then, bare as well. A
+       * thread lets go of one a little after the kernel has: look twice. */
+      for (let i = 0, quiet = 0; i < 100 && quiet < 3; i++) {
+        quiet = (await this.#closing()) ? 0 : quiet + 1;
+        await later(5);
+      }
       process.kill(this.child.pid, "SIGTERM");
       const late = setTimeout(() => this.#kill("SIGKILL"), 15_000);
       await this.gone;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "apr_strings.h"
+#include "authn/policy.h"
 #include "cli/policy_command.h"
 #include "model/principal.h"
 
@@ -28,26 +29,11 @@ const char *const aa_cause_words[] = {
     [AA_CAUSE_OURS] = "internal",
 };
 
-/* What a client is answered where the policy did not choose it; what is not
- * here is a fault, ours or the policy's. */
+/* What a client is answered: the policy's choice, else the cause's code's. */
 static int status_of(const aa_policy_verdict_t *verdict)
 {
-    if (verdict->status)
-        return verdict->status;
-    switch (verdict->cause) {
-    case AA_CAUSE_FALSE:
-    case AA_CAUSE_EXCEPTION:
-    case AA_CAUSE_ASSERT:
-    case AA_CAUSE_UNMATCHED:
-        return 403;
-    case AA_CAUSE_ANONYMOUS:
-        return 401;
-    case AA_CAUSE_QUERY:
-    case AA_CAUSE_BODY:
-        return 400;
-    default:
-        return 500;
-    }
+    return verdict->status ? verdict->status
+                           : aa_codes[aa_policy_code(verdict->cause)].status;
 }
 
 /* ---------------------------------------------------------------------- who */

@@ -566,9 +566,6 @@ static void check_never_caches_the_handler(void **state)
     }
 }
 
-#define WITH_STAGE(f)                                                          \
-    cmocka_unit_test_setup_teardown(f, stage_open, stage_close)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -460,9 +460,6 @@ static void cli_policy_routes(void **state)
     assert_non_null(strstr(ran.out, "policy  POST /threads/search\n"));
 }
 
-#define WITH_STAGE(f)                                                          \
-    cmocka_unit_test_setup_teardown(f, stage_open, stage_close)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

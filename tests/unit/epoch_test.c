@@ -157,9 +157,6 @@ static void epoch_missing_or_exposed(void **state)
                      AA_EREFUSED);
 }
 
-#define WITH_STAGE(f)                                                          \
-    cmocka_unit_test_setup_teardown(f, stage_open, stage_close)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -590,9 +590,6 @@ static void testfile_json(void **state)
                         "/wrong_test.lua");
 }
 
-#define WITH_STAGE(f)                                                          \
-    cmocka_unit_test_setup_teardown(f, stage_open, stage_close)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -92,6 +92,8 @@ const char *aa_cli_time(const aa_cli_t *cli, apr_time_t time);
 json_t *aa_cli_time_json(const aa_cli_t *cli, apr_time_t time);
 /** A list as JSON; null for NULL. */
 json_t *aa_cli_strings_json(const char *const *list);
+/** Add a text; NULL is left out. */
+void aa_cli_text_add(json_t *object, const char *name, const char *text);
 /** Joined by a comma; @a none for NULL, "-" when it is empty. */
 const char *aa_cli_strings(const aa_cli_t *cli, const char *const *list,
                            const char *none);

@@ -56,12 +56,6 @@ static int request_take(aa_question_t *question, const aa_cli_t *cli)
     return AA_EXIT_FINE;
 }
 
-static void text_add(json_t *object, const char *name, const char *text)
-{
-    if (text)
-        json_object_set_new(object, name, json_string(text));
-}
-
 static json_t *decision_json(const aa_policy_decision_t *decision)
 {
     json_t *object = json_pack("{s:s, s:s, s:s}", "resource",
@@ -92,14 +86,14 @@ static json_t *verdict_json(const aa_policy_verdict_t *verdict,
         json_object_set_new(object, "body",
                             json_stringn(verdict->body, verdict->body_len));
     if (verdict->effect == AA_POLICY_DENY) {
-        text_add(object, "cause", aa_cause_words[verdict->cause]);
+        aa_cli_text_add(object, "cause", aa_cause_words[verdict->cause]);
         if (verdict->status)
             json_object_set_new(object, "status",
                                 json_integer(verdict->status));
-        text_add(object, "detail", verdict->detail);
-        text_add(object, "reason", verdict->reason);
+        aa_cli_text_add(object, "detail", verdict->detail);
+        aa_cli_text_add(object, "reason", verdict->reason);
     }
-    text_add(object, "handler", verdict->handler);
+    aa_cli_text_add(object, "handler", verdict->handler);
     return object;
 }
 
@@ -111,7 +105,7 @@ static json_t *answer_json(const aa_answer_t *answer)
         return verdict_json(&answer->verdict, answer->route);
     object = json_pack("{s:s, s:s}", "effect", aa_effect_words[answer->effect],
                        "access", answer->access);
-    text_add(object, "route", answer->route);
+    aa_cli_text_add(object, "route", answer->route);
     return object;
 }
 

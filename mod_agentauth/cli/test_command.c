@@ -134,12 +134,6 @@ static const char *ask(aa_answer_t *answer, const suite_t *suite,
     return why;
 }
 
-static void text_add(json_t *object, const char *name, const char *text)
-{
-    if (text)
-        json_object_set_new(object, name, json_string(text));
-}
-
 static void say(run_t *run, const suite_t *suite, const aa_case_t *c,
                 const aa_difference_t *difference)
 {
@@ -149,9 +143,9 @@ static void say(run_t *run, const suite_t *suite, const aa_case_t *c,
         result = json_pack("{s:s, s:i, s:s, s:b}", "file", suite->file, "line",
                            c->line, "name", c->name, "passed", !difference);
         if (difference) {
-            text_add(result, "expected", difference->expected);
-            text_add(result, "got", difference->got);
-            text_add(result, "reason", difference->reason);
+            aa_cli_text_add(result, "expected", difference->expected);
+            aa_cli_text_add(result, "got", difference->got);
+            aa_cli_text_add(result, "reason", difference->reason);
         }
         json_array_append_new(run->results, result);
     }

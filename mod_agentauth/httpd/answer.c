@@ -170,7 +170,7 @@ static aa_ctx_t *adopt(request_rec *r)
     if (!r->method)
         r->method = "-";
     if (!r->uri)
-        r->uri = (char *)"-";
+        r->uri = apr_pstrdup(r->pool, "-");
     ctx = aa_ctx(r);
     if (ap_is_HTTP_ERROR(r->status)) {
         ctx->error.code = AA_E_UNREADABLE;

@@ -54,23 +54,9 @@ apr_status_t aa_crypto_hmac(unsigned char out[AA_SHA256_LEN], const void *key,
                : APR_EGENERAL;
 }
 
-/* By words, since OpenSSL goes by bytes. The compiler is told nothing about
- * `differ`, so it cannot see when the answer is settled and leave early. */
 int aa_crypto_same(const void *a, const void *b, apr_size_t len)
 {
-    const unsigned char *x = a, *y = b;
-    apr_uint64_t differ = 0, one, other;
-
-    for (; len >= sizeof(one); len -= sizeof(one)) {
-        memcpy(&one, x, sizeof(one));
-        memcpy(&other, y, sizeof(other));
-        differ |= one ^ other;
-        __asm__ volatile("" : "+r"(differ));
-        x += sizeof(one);
-        y += sizeof(other);
-    }
-    differ |= (unsigned int)CRYPTO_memcmp(x, y, len);
-    return differ == 0;
+    return CRYPTO_memcmp(a, b, len) == 0;
 }
 
 void aa_crypto_wipe(void *secret, apr_size_t len)

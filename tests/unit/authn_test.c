@@ -726,9 +726,6 @@ static void secrets_are_compared_whole(void **state)
     }
 }
 
-#define WITH_STAGE(f)                                                          \
-    cmocka_unit_test_setup_teardown(f, stage_open, stage_close)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -54,7 +54,7 @@ const id = (key) => key.slice("sk-agentauth-".length).slice(0, 10);
 
 /** Somebody with a key of the realm red.test. */
 async function addKey(name) {
-  await httpd.cli("user", "create", name, "--realm", realm);
+  await httpd.cli("--realm", realm, "user", "create", name);
   return httpd.addKey(name, { realm });
 }
 
@@ -145,7 +145,7 @@ for (const [wire, open] of Object.entries(wires))
     test("who was let in a moment ago does not stay when revoked", async () => {
       const [one, two] = [await addKey("eve"), await addKey("eve")];
       for (const key of [one, one, two, two]) await is(asKey(key), [200, "eve"]);
-      await httpd.cliOk("key", "revoke", id(two), "--realm", realm);
+      await httpd.cliOk("--realm", realm, "key", "revoke", id(two));
       for (let twice = 0; twice < 2; twice++) await is(asKey(two), [401, "AGA0111"]);
       await is(asKey(one), [200, "eve"]);
       await httpd.cliOk("user", "disable", "eve", "--realm", realm);

@@ -218,6 +218,17 @@ static void decision_log_check(aa_check_t *check, const aa_server_conf_t *conf)
                          conf->decision_log, why);
 }
 
+/* A virtual host in which no directive of ours stands has the very struct of
+ * the main server, whose sections serve it; its realm and name are its own. */
+static void server_own(apr_pool_t *p, const server_rec *main, server_rec *s)
+{
+    const aa_server_conf_t *conf = aa_server_conf(s);
+
+    if (s != main && conf == aa_server_conf(main))
+        ap_set_module_config(s->module_config, &agentauth_module,
+                             apr_pmemdup(p, conf, sizeof(*conf)));
+}
+
 /* From here on no member that has a default is unset. */
 static void server_defaults(apr_pool_t *p, server_rec *s)
 {
@@ -285,6 +296,8 @@ int aa_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     check.said = apr_hash_make(ptemp);
     check.maps = apr_hash_make(ptemp);
     aa_tree_read(&check);
+    for (server_rec *v = s; v; v = v->next)
+        server_own(pconf, s, v);
     for (server_rec *v = s; v; v = v->next)
         server_defaults(pconf, v);
     if (used(&check)) {

@@ -39,6 +39,7 @@ const HOSTS = [
   ["red-too.test", 0, "red.test", (h) => block(h, "red", "red", "r:")],
   ["green.test", 1, "green", (h) => block(h, "green", "green", "green:")],
   ["plain.test", 1, "plain", () => ""],
+  ["bare.test", 1, undefined, () => ""], // not one directive of ours
   ["odd.test", 1, "odd", () => "AgentAuthAPIKeyPrefix odd-key-\nAgentAuthAPIKeyHeader X-Odd"],
 ];
 
@@ -67,7 +68,7 @@ ${HOSTS.map(([name, port, realm, more]) => `<VirtualHost 127.0.0.1:${h.ports[por
   ProxyPass "/" "${echo.url}/"
 </VirtualHost>`).join("\n")}`,
   });
-  for (const realm of ["red.test", "blue.test", "green", "plain", "odd"]) {
+  for (const realm of ["red.test", "blue.test", "green", "plain", "odd", "bare.test"]) {
     await httpd.addUser("alice", { realm, permissions: [realm] });
     keys[realm] = await httpd.addKey("alice", { realm });
   }
@@ -109,7 +110,7 @@ async function matrix(credentials) {
 test("the command knows each realm once", async () => {
   const { code, stderr } = await httpd.cli("user", "list");
   assert.equal(code, 2);
-  for (const realm of ["red.test", "blue.test", "green", "plain", "odd"])
+  for (const realm of ["red.test", "blue.test", "green", "plain", "odd", "bare.test"])
     assert.equal(stderr.split(/[\s,:]+/).filter((word) => word === realm).length, 1, stderr);
 });
 
@@ -120,6 +121,7 @@ describe("keys", () => {
       { name: "blue-key", credential: keys["blue.test"], good: { "blue.test": "alice" } },
       { name: "green-key", credential: keys.green, good: { "green.test": "alice" } },
       { name: "plain-key", credential: keys.plain, good: { "plain.test": "alice" } },
+      { name: "bare-key", credential: keys["bare.test"], good: { "bare.test": "alice" } },
       { name: "odd-key", credential: keys.odd, good: { "odd.test": "alice" } },
     ]);
   });

@@ -78,7 +78,8 @@ int aa_scrub_hook(request_rec *r);
 void aa_scrub(apr_table_t *headers, apr_pool_t *p);
 int aa_header_reads_as_ours(const char *name);
 /** A backend may read '_', '.' and ' ' in a name as '-', as WSGI does; what it
- *  could mistake for a header of ours is one. Most begin with another letter. */
+ *  could mistake for a header of ours is one. Most begin with another letter.
+ */
 static inline int aa_header_is_ours(const char *name)
 {
     return (name[0] | 0x20) == 'a' && aa_header_reads_as_ours(name);

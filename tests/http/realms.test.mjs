@@ -48,7 +48,7 @@ before(async () => {
   for (const name of ["red", "blue", "green"]) issuers[name] = makeIssuer(`https://${name}.test`, "gateway");
   [issuers.same1, issuers.same2] = twins();
   httpd = await startHttpd({
-    ports: 2,
+    ports: 3,
     modules: ["proxy", "proxy_http"],
     async prepare(h) {
       await h.write("policy.lua", POLICY);
@@ -66,9 +66,12 @@ ${HOSTS.map(([name, port, realm, more]) => `<VirtualHost 127.0.0.1:${h.ports[por
   ${realm ? `AgentAuthRealm ${realm}` : ""}
   ${more(h)}
   ProxyPass "/" "${echo.url}/"
-</VirtualHost>`).join("\n")}`,
+</VirtualHost>`).join("\n")}
+<VirtualHost 127.0.0.1:${h.ports[2]}>
+  ProxyPass "/" "${echo.url}/"
+</VirtualHost>`,
   });
-  for (const realm of ["red.test", "blue.test", "green", "plain", "odd", "bare.test"]) {
+  for (const realm of ["red.test", "blue.test", "green", "plain", "odd", "bare.test", "gateway.test"]) {
     await httpd.addUser("alice", { realm, permissions: [realm] });
     keys[realm] = await httpd.addKey("alice", { realm });
   }
@@ -106,6 +109,13 @@ async function matrix(credentials) {
       }
   }
 }
+
+test("a host without a name is of the main server's realm", async () => {
+  for (const [key, wanted] of [[keys["gateway.test"], 200], [keys["bare.test"], 401]]) {
+    const answer = await httpd.request({ port: httpd.ports[2], path: "/x", headers: ["X-API-Key", key] });
+    assert.equal(answer.status, wanted);
+  }
+});
 
 test("the command knows each realm once", async () => {
   const { code, stderr } = await httpd.cli("user", "list");

@@ -78,7 +78,14 @@ void aa_override_drop(apr_table_t *headers, apr_pool_t *p);
 /* intake.c */
 int aa_scrub_hook(request_rec *r);
 void aa_scrub(apr_table_t *headers, apr_pool_t *p);
-int aa_header_is_ours(const char *name);
+int aa_header_reads_as_ours(const char *name);
+/** A backend may read '_', '.' and ' ' in a name as '-', as WSGI does; what it
+ *  could mistake for a header of ours is one. Most begin with another letter.
+ */
+static inline int aa_header_is_ours(const char *name)
+{
+    return (name[0] | 0x20) == 'a' && aa_header_reads_as_ours(name);
+}
 void aa_intake(aa_ctx_t *ctx, request_rec *r);
 
 /* answer.c: one way to refuse; logs a line and returns the status */

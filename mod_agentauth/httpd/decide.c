@@ -5,6 +5,7 @@
 #include "http_protocol.h"
 #include "http_request.h"
 
+#include "authn/policy.h"
 #include "context.h"
 
 /* ---- routes */
@@ -87,41 +88,12 @@ static int take_body(request_rec *r, aa_ctx_t *ctx)
     return aa_answer_refuse(r, ctx);
 }
 
-static aa_code_e cause_code(aa_policy_cause_e cause)
-{
-    switch (cause) {
-    case AA_CAUSE_FALSE:
-        return AA_E_DENIED;
-    case AA_CAUSE_EXCEPTION:
-    case AA_CAUSE_ASSERT:
-        return AA_E_EXCEPTION;
-    case AA_CAUSE_UNMATCHED:
-        return AA_E_UNMATCHED;
-    case AA_CAUSE_ANONYMOUS:
-        return AA_E_NOT_AUTHENTICATED;
-    case AA_CAUSE_BUDGET:
-        return AA_E_POLICY_BUDGET;
-    case AA_CAUSE_RESULT:
-        return AA_E_POLICY_RESULT;
-    case AA_CAUSE_QUERY:
-        return AA_E_QUERY;
-    case AA_CAUSE_BODY:
-        return AA_E_BODY_JSON;
-    case AA_CAUSE_LUA:
-        return AA_E_POLICY_ERROR;
-    case AA_CAUSE_NONE:
-    case AA_CAUSE_OURS:
-        break;
-    }
-    return AA_E_INTERNAL;
-}
-
 static int refuse_verdict(request_rec *r, aa_ctx_t *ctx)
 {
     const aa_policy_verdict_t *verdict = ctx->verdict;
     aa_error_t *error = &ctx->error;
 
-    error->code = cause_code(verdict->cause);
+    error->code = aa_policy_code(verdict->cause);
     error->status = verdict->status;
     error->detail = verdict->detail;
     error->reason = verdict->reason;

@@ -160,7 +160,11 @@ AA_CODE(AA_E_ORIGIN, "AGA0310", 403, "origin not allowed", \
 AA_CODE(AA_E_CORS, "AGA0311", 403, "origin not allowed", \
     "a CORS preflight came from an origin that is not listed", \
     "AgentAuthCORSOrigin does not list it", \
-    "list the origin if it is meant")
+    "list the origin if it is meant") \
+AA_CODE(AA_E_UNREADABLE, "AGA0312", 400, "bad request", \
+    "httpd refused the request before any place was asked for", \
+    "a line or header that is too long or malformed, a path it cannot decode, or unknown framing", \
+    "send it as HTTP says; at LogLevel debug httpd says what it did not like")
 
 #define AA_CODES_HANDOFF \
 AA_CODE(AA_E_HEADER_SIZE, "AGA0401", 500, "decision too large", \

@@ -7,6 +7,7 @@
 #define AA_CREDENTIAL_MAX 16384      /* bytes of one credential, any kind */
 #define AA_JWT_MAX AA_CREDENTIAL_MAX /* bytes of a compact JWS */
 #define AA_JOSE_DEPTH_MAX 16         /* nesting of JOSE header and claims */
+#define AA_SEEN_MAX 4096             /* bytes that a connection remembers */
 #define AA_IDENTITY_MAX 255          /* bytes of an identity, UTF-8 */
 #define AA_PERMISSIONS_MAX 1024      /* permissions of one principal */
 #define AA_PERMISSION_BYTES_MAX 256  /* bytes of one permission */

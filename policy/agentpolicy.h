@@ -27,6 +27,8 @@
 #define AA_RULE_ASKS_MAX 8                 /* objects a rule asks for */
 #define AA_RULE_TEXTS_MAX 32               /* texts in one list of a rule */
 #define AA_RULE_PAGE_MAX 10000             /* most that a page may hold */
+#define AA_TESTS_MAX 4096                  /* cases of one test file */
+#define AA_TESTS_MEMORY (4 * 1024 * 1024)  /* of their values, roughly */
 
 /* ------------------------------------------------------------------ filters
  *
@@ -430,5 +432,55 @@ typedef struct aa_policy_who_t {
 apr_status_t aa_policy_authenticate(json_t **user, aa_policy_verdict_t *verdict,
                                     aa_policy_t *policy,
                                     const aa_policy_who_t *who, apr_pool_t *p);
+
+/* -------------------------------------------------------- tests of policies
+ *
+ * local test = require "agentauth.test"
+ * test "name" { user = …, "GET", "/path?query", expect = … }
+ *
+ * A file NAME_test.lua is run once, in the sandbox of policies, and says its
+ * cases; whoever reads them asks the policy. */
+
+/** What is to come of a request; NULL where the author says nothing. */
+typedef struct aa_expect_t {
+    int has_effect; /* 0: only the members below count */
+    aa_policy_effect_e effect;
+    json_t *filter; /* normal form, with AA_POLICY_FILTER */
+    int status;     /* with AA_POLICY_DENY: 400 to 599 */
+    const char *detail;
+    json_t *headers; /* object of texts: these and perhaps more */
+    json_t *set;     /* object: what handlers changed, all events together */
+    json_t *body;    /* what goes on to the backend */
+    json_t *user;    /* object: these members and perhaps more; JSON null:
+                        nobody was proved */
+} aa_expect_t;
+
+typedef struct aa_case_t {
+    const char *name; /* unique in its file */
+    int line;
+    const char *method;
+    const char *path;  /* plain, the map's prefix included */
+    const char *query; /* NULL: none */
+    json_t *user;      /* object with an identity; NULL: nobody yet */
+    json_t *headers;   /* object of texts, for authenticate; NULL: none */
+    const char *body;  /* as a client sends it; NULL: none */
+    apr_time_t now;    /* 0: the time of the test */
+    aa_expect_t expect;
+} aa_case_t;
+
+typedef struct aa_tests_t {
+    const char *policy; /* as the file names it; NULL: it does not */
+    const aa_case_t *cases;
+    int ncases; /* at least 1 */
+} aa_tests_t;
+
+/**
+ * Run a test file.
+ * @param tests all in @a p
+ * @param why   on failure file, line, message, hint
+ * @return APR_SUCCESS, APR_EINVAL
+ */
+apr_status_t aa_tests_read(aa_tests_t *tests, const char **why,
+                           const char *file, apr_pool_t *p);
 
 #endif

@@ -19,7 +19,6 @@
 #include "apr_strings.h"
 #include "apr_thread_mutex.h"
 
-#define NAME_MAX_SHOWN 56 /* bytes of the file's name in messages of Lua */
 #define WHY_MAX 2048
 /* A file that was written this short a time before it was read may be written
  * again within the same tick of the file system's clock. */
@@ -158,6 +157,14 @@ static char *read_file(identity_t *is, apr_size_t *len, char **why,
     if (fd >= 0)
         close(fd);
     return text;
+}
+
+char *aa_generation_text(apr_size_t *len, char **why, const char *file)
+{
+    identity_t is;
+
+    *why = NULL;
+    return read_file(&is, len, why, file);
 }
 
 /* -------------------------------------------------------------- generations */
@@ -426,24 +433,11 @@ static apr_status_t close_policy(void *baton)
     return APR_SUCCESS;
 }
 
-/* Messages of Lua begin with the base name alone; the directory is put before
- * it when they leave. */
-static void set_name(aa_policy_t *policy, apr_pool_t *p)
-{
-    const char *slash = strrchr(policy->conf.file, '/');
-    const char *name = slash ? slash + 1 : policy->conf.file;
-
-    if (strlen(name) > NAME_MAX_SHOWN)
-        name += strlen(name) - NAME_MAX_SHOWN;
-    policy->name = name;
-    policy->dir = apr_pstrmemdup(p, policy->conf.file,
-                                 (apr_size_t)(name - policy->conf.file));
-}
-
 apr_status_t aa_policy_open(aa_policy_t **ppolicy, const char **why,
                             const aa_policy_conf_t *conf, apr_pool_t *p)
 {
     aa_policy_t *policy = apr_pcalloc(p, sizeof(*policy));
+    aa_vm_conf_t name = {0};
     char *text = NULL;
     apr_status_t rv;
     identity_t is;
@@ -456,7 +450,9 @@ apr_status_t aa_policy_open(aa_policy_t **ppolicy, const char **why,
         policy->conf.budget = AA_POLICY_BUDGET;
     if (!policy->conf.memory)
         policy->conf.memory = AA_POLICY_MEMORY;
-    set_name(policy, p);
+    aa_vm_name(&name, policy->conf.file, p);
+    policy->name = name.name;
+    policy->dir = name.dir;
     rv = apr_thread_mutex_create(&policy->mutex, APR_THREAD_MUTEX_DEFAULT, p);
     if (rv != APR_SUCCESS)
         return rv;

@@ -26,6 +26,10 @@ void aa_generation_return(aa_policy_t *policy, aa_lease_t *lease);
 /** First 16 hex digits of the source's SHA-256; "" without the function. */
 const char *aa_generation_id(const aa_generation_t *generation);
 
+/** A policy's file, or its test's: the text, from malloc. NULL: *why says so,
+ *  from malloc too. */
+char *aa_generation_text(apr_size_t *len, char **why, const char *file);
+
 /** The vocabulary that the policy was opened with. */
 const aa_routes_t *aa_generation_routes(const aa_policy_t *policy);
 

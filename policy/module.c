@@ -331,7 +331,7 @@ static int do_log(lua_State *L)
     return 0;
 }
 
-static int do_array(lua_State *L)
+int aa_module_array(lua_State *L)
 {
     if (lua_isnoneornil(L, 1)) {
         lua_newtable(L);
@@ -367,7 +367,7 @@ void aa_module_push_core(lua_State *L)
         {"freeze", do_freeze},       {"authenticate", do_authenticate},
         {"exception", do_exception}, {"get", do_get},
         {"equals", do_equals},       {"log", do_log},
-        {"array", do_array},         {NULL, NULL}};
+        {"array", aa_module_array},  {NULL, NULL}};
 
     luaL_newlib(L, core);
     aa_value_push_null(L);

@@ -8,6 +8,7 @@
  * string.dump: bytecode can break the virtual machine. */
 #include "sandbox.h"
 #include "embedded.h"
+#include "testfile.h"
 #include "value.h"
 
 #include <stdio.h>
@@ -151,13 +152,18 @@ int aa_sandbox_tostring(lua_State *L)
 static int do_require(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 1);
+    int is_test = aa_vm_of(L)->conf->testfile != NULL;
+    const char *module = is_test ? "agentauth.test" : "agentauth";
 
-    if (strcmp(name, "agentauth"))
+    if (strcmp(name, module))
         return luaL_error(L,
-                          "there is no module '%s' (hint: a policy can "
-                          "only require \"agentauth\")",
-                          name);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &module_key);
+                          "there is no module '%s' (hint: a %s can "
+                          "only require \"%s\")",
+                          name, is_test ? "test file" : "policy", module);
+    if (is_test)
+        aa_testfile_push_module(L);
+    else
+        lua_rawgetp(L, LUA_REGISTRYINDEX, &module_key);
     return 1;
 }
 
@@ -295,6 +301,8 @@ void aa_sandbox_open(lua_State *L)
 {
     push_base(L);
     add_libraries(L);
+    if (aa_vm_of(L)->conf->testfile)
+        aa_testfile_make_strict(L);
     lua_pushvalue(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &globals_key);
     lua_pushvalue(L, -1);

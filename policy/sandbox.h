@@ -38,6 +38,9 @@ int aa_module_is_exception(lua_State *L, int idx);
 /** [-0, +1, -] The authenticate handler, or nil. */
 void aa_module_push_authenticate(lua_State *L);
 
+/** auth.array for policies. */
+int aa_module_array(lua_State *L);
+
 /** The reason phrase of a status from 400 to 599. */
 const char *aa_module_phrase(int status);
 

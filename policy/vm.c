@@ -17,6 +17,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "apr_strings.h"
 #include <lua.h>
 #include <lauxlib.h>
 
@@ -29,6 +30,8 @@
 /* Handlers for which room is made at once. */
 #define HANDLERS_STEP 32
 #define HASH_BEGIN 2166136261u
+/* Bytes of a file's name in messages of Lua. */
+#define NAME_MAX_SHOWN 56
 
 static const char handlers_key;
 
@@ -320,6 +323,17 @@ void aa_vm_register(lua_State *L, const char *label)
 }
 
 /* --------------------------------------------------------- open and close */
+
+void aa_vm_name(aa_vm_conf_t *conf, const char *file, apr_pool_t *p)
+{
+    const char *slash = strrchr(file, '/');
+    const char *name = slash ? slash + 1 : file;
+
+    if (strlen(name) > NAME_MAX_SHOWN)
+        name += strlen(name) - NAME_MAX_SHOWN;
+    conf->name = name;
+    conf->dir = apr_pstrmemdup(p, file, (apr_size_t)(name - file));
+}
 
 /* [-0, +0] Everything that may raise while a state is made. */
 static int load(lua_State *L)

@@ -26,7 +26,12 @@ typedef struct aa_vm_conf_t {
     apr_size_t memory;         /* bytes of the state */
     void (*log)(void *baton, aa_policy_log_e about, const char *line);
     void *baton;
+    struct aa_testfile_t *testfile; /* what a test file says; NULL: a policy */
 } aa_vm_conf_t;
+
+/** Base name and directory of a file, as messages need them: those of Lua begin
+ *  with the name alone, the directory is put before it when they leave. */
+void aa_vm_name(aa_vm_conf_t *conf, const char *file, apr_pool_t *p);
 
 /** A handler as it was registered. */
 typedef struct aa_vm_handler_t {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "authn/authn.h"
+#include "authn/seen.h"
 
 static const aa_authn_method_t *const kinds[AA_METHOD_COUNT] = {
     [AA_METHOD_BEARER] = &aa_authn_bearer,
@@ -20,16 +21,15 @@ typedef struct check_t {
 
 /* A fact of one realm, issuer set or kind is not a fact of another: all of
  * them are in the key. */
-static apr_status_t cache_key(unsigned char key[AA_SHA256_LEN],
-                              const aa_credential_t *credential,
-                              const aa_authn_conf_t *conf)
+static apr_status_t digest_fill(aa_credential_t *credential,
+                                const aa_authn_conf_t *conf)
 {
     unsigned char head[sizeof(conf->cache_salt) + 1];
 
     memcpy(head, conf->cache_salt, sizeof(conf->cache_salt));
     head[sizeof(conf->cache_salt)] = (unsigned char)credential->method;
-    return aa_crypto_sha256(key, head, sizeof(head), credential->text,
-                            credential->len);
+    return aa_crypto_sha256(credential->digest, head, sizeof(head),
+                            credential->text, credential->len);
 }
 
 static apr_status_t prove(aa_principal_t **principal,
@@ -46,25 +46,40 @@ static apr_status_t prove(aa_principal_t **principal,
                      "%s: status %d", aa_method_words[credential->method], rv);
 }
 
-static apr_status_t known_or_proved(aa_principal_t **principal,
-                                    const aa_credential_t *credential,
-                                    const check_t *check)
+static apr_status_t cached_or_proved(aa_principal_t **principal,
+                                     const aa_credential_t *credential,
+                                     const check_t *check)
 {
     aa_authn_cache_t *cache = check->conf->cache;
-    unsigned char key[AA_SHA256_LEN];
+    apr_time_t now = check->request->now;
     apr_status_t rv;
 
-    if (!cache)
-        return prove(principal, credential, check);
-    if (cache_key(key, credential, check->conf) != APR_SUCCESS)
-        return aa_refuse(check->err, check->request->pool, AA_E_INTERNAL,
-                         "SHA-256 failed");
-    *principal = aa_authn_cache_get(cache, key, check->request->now);
+    *principal = aa_authn_cache_get(cache, credential->digest, now);
     if (*principal)
         return APR_SUCCESS;
     rv = prove(principal, credential, check);
     if (rv == APR_SUCCESS)
-        aa_authn_cache_put(cache, key, *principal, check->request->now);
+        aa_authn_cache_put(cache, credential->digest, *principal, now);
+    return rv;
+}
+
+static apr_status_t known_or_proved(aa_principal_t **principal,
+                                    aa_credential_t *credential,
+                                    const check_t *check)
+{
+    int seen = credential->has_digest;
+    apr_status_t rv;
+
+    if (!check->conf->cache)
+        return prove(principal, credential, check);
+    if (!seen && digest_fill(credential, check->conf) != APR_SUCCESS)
+        return aa_refuse(check->err, check->request->pool, AA_E_INTERNAL,
+                         "SHA-256 failed");
+    rv = cached_or_proved(principal, credential, check);
+    if (rv != APR_SUCCESS)
+        aa_seen_forget(check->request->seen);
+    else if (!seen)
+        aa_seen_keep(check->request->seen, credential, check->conf);
     return rv;
 }
 

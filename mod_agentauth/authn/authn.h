@@ -23,6 +23,8 @@ typedef struct aa_authn_policy_t {
     void *baton;
 } aa_authn_policy_t;
 
+#define AA_CACHE_SALT_LEN 16 /* random, so that no two are the same */
+
 /** What counts in one virtual host. Immutable after start. */
 typedef struct aa_authn_conf_t {
     const char *realm;
@@ -31,9 +33,9 @@ typedef struct aa_authn_conf_t {
     aa_issuer_t *const *issuers;     /* NULL-terminated, may be empty */
     const aa_accounts_t *accounts;   /* NULL: no store configured */
     aa_authn_cache_t *cache;         /* NULL: nothing is cached */
-    unsigned char cache_salt[16];    /* of this realm and issuer set */
-    apr_interval_time_t leeway;      /* clock skew for tokens; 60s */
-    unsigned configured;             /* AA_METHOD_BITs that have a tenant */
+    unsigned char cache_salt[AA_CACHE_SALT_LEN]; /* of realm, issuer set */
+    apr_interval_time_t leeway; /* clock skew for tokens; 60s */
+    unsigned configured;        /* AA_METHOD_BITs that have a tenant */
 } aa_authn_conf_t;
 
 typedef struct aa_credential_t {
@@ -43,6 +45,8 @@ typedef struct aa_credential_t {
     int in_authorization; /* it came in Authorization */
     int in_key_header;    /* it came in the API key header (maybe both) */
     int foreign_key;      /* the API key header holds none of ours */
+    int has_digest;       /* the next is filled */
+    unsigned char digest[AA_SHA256_LEN]; /* the cache's key for it */
 } aa_credential_t;
 
 /**

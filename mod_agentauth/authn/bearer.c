@@ -72,35 +72,44 @@ static apr_status_t keys_away(const aa_issuer_t *issuer, aa_error_t *err,
     return AA_EREFUSED;
 }
 
-/* With the set in use now. APR_ENOENT: it has no such key; APR_EAGAIN: there
- * is no set. */
-static apr_status_t verify_once(const aa_jws_t *jws, const aa_issuer_t *issuer,
+/* APR_ENOENT: the set has no such key; APR_EAGAIN: there is no set. */
+static apr_status_t verify_with(const aa_jwks_t *set, const aa_jws_t *jws,
                                 const aa_jwt_expect_t *expect, aa_error_t *err,
                                 apr_pool_t *p)
 {
-    aa_jwks_t *set = aa_keysource_get(issuer->keys, expect->now);
-    apr_status_t rv;
+    return set ? aa_jwt_verify(jws, set, expect, err, p) : APR_EAGAIN;
+}
 
-    if (!set)
-        return APR_EAGAIN;
-    rv = aa_jwt_verify(jws, set, expect, err, p);
-    aa_jwks_unref(set);
-    return rv;
+/* Once more with a newer set, when there is one, whoever has got it. */
+static apr_status_t verify_again(const aa_jwks_t *set, const aa_jws_t *jws,
+                                 const aa_issuer_t *issuer,
+                                 const aa_jwt_expect_t *expect, aa_error_t *err,
+                                 apr_pool_t *p)
+{
+    apr_status_t wanted = aa_keysource_want(issuer->keys, expect->now, p);
+    aa_jwks_t *newer = aa_keysource_get(issuer->keys, expect->now);
+    apr_status_t rv = newer ? APR_ENOENT : APR_EAGAIN;
+
+    if (newer != set)
+        rv = verify_with(newer, jws, expect, err, p);
+    if (newer)
+        aa_jwks_unref(newer);
+    return rv == APR_ENOENT && wanted != APR_ENOENT && wanted != APR_SUCCESS
+               ? APR_EAGAIN
+               : rv;
 }
 
 static apr_status_t verify(const aa_jws_t *jws, const aa_issuer_t *issuer,
                            const aa_jwt_expect_t *expect, aa_error_t *err,
                            apr_pool_t *p)
 {
-    apr_status_t rv = verify_once(jws, issuer, expect, err, p), wanted;
+    aa_jwks_t *set = aa_keysource_get(issuer->keys, expect->now);
+    apr_status_t rv = verify_with(set, jws, expect, err, p);
 
-    if (rv != APR_ENOENT && rv != APR_EAGAIN)
-        return rv;
-    wanted = aa_keysource_want(issuer->keys, expect->now, p);
-    if (wanted == APR_SUCCESS)
-        rv = verify_once(jws, issuer, expect, err, p);
-    else if (wanted != APR_ENOENT)
-        rv = APR_EAGAIN;
+    if (rv == APR_ENOENT || rv == APR_EAGAIN)
+        rv = verify_again(set, jws, issuer, expect, err, p);
+    if (set) /* kept so long: another one cannot have its address */
+        aa_jwks_unref(set);
     if (rv == APR_EAGAIN)
         return keys_away(issuer, err, p);
     if (rv == APR_ENOENT)

@@ -10,6 +10,7 @@
 
 #include "apr_strings.h"
 #include "authn/authn.h"
+#include "authn/seen.h"
 #include "model/limits.h"
 
 #define SESSION_PREFIX "sess_"
@@ -54,9 +55,22 @@ static int is_whole(const char *text, apr_size_t len)
     return 1;
 }
 
-static const char *terminated(const char *text, apr_size_t len, apr_pool_t *p)
+static void text_take(aa_credential_t *credential, const char *text,
+                      apr_size_t len, const aa_request_t *request)
 {
-    return text[len] ? apr_pstrmemdup(p, text, len) : text;
+    credential->text =
+        text[len] ? apr_pstrmemdup(request->pool, text, len) : text;
+    credential->len = len;
+}
+
+/* Not whole: it is no credential, and nobody shall take it for one. */
+static apr_status_t bad_form(aa_credential_t *credential,
+                             const aa_request_t *request, aa_error_t *err,
+                             const char *why)
+{
+    credential->text = NULL;
+    credential->len = 0;
+    return aa_refuse(err, request->pool, AA_E_CREDENTIAL_FORM, "%s", why);
 }
 
 static apr_status_t two(const aa_request_t *request, aa_error_t *err)
@@ -135,6 +149,13 @@ static apr_status_t other_scheme(aa_credential_t *credential,
                      "Authorization is not of the scheme Bearer");
 }
 
+static apr_status_t bad_token(aa_credential_t *credential,
+                              const aa_request_t *request, aa_error_t *err)
+{
+    return bad_form(credential, request, err,
+                    "Bearer token is empty, too long, or not visible ASCII");
+}
+
 static apr_status_t authorization_read(aa_credential_t *credential,
                                        const header_t *header,
                                        const aa_authn_conf_t *conf,
@@ -153,14 +174,13 @@ static apr_status_t authorization_read(aa_credential_t *credential,
     if (!bearer)
         return other_scheme(credential, header, request, err);
     skip = len + strspn(header->value + len, " \t");
-    if (skip >= header->len ||
-        !is_whole(header->value + skip, header->len - skip))
-        return aa_refuse(err, request->pool, AA_E_CREDENTIAL_FORM,
-                         "Bearer token is empty, too long, or not visible "
-                         "ASCII");
-    credential->len = header->len - skip;
-    credential->text =
-        terminated(header->value + skip, credential->len, request->pool);
+    if (skip >= header->len)
+        return bad_token(credential, request, err);
+    text_take(credential, header->value + skip, header->len - skip, request);
+    if (aa_seen_find(credential, request->seen, conf))
+        return APR_SUCCESS; /* its shape is known, too */
+    if (!is_whole(credential->text, credential->len))
+        return bad_token(credential, request, err);
     credential->method = bearer_kind(credential->text, conf->key_prefixes);
     return APR_SUCCESS;
 }
@@ -169,15 +189,17 @@ static apr_status_t authorization_read(aa_credential_t *credential,
  */
 
 static apr_status_t key_find(aa_credential_t *credential, const header_t *key,
+                             const aa_authn_conf_t *conf,
                              const aa_request_t *request, aa_error_t *err)
 {
-    if (!is_whole(key->value, key->len))
-        return aa_refuse(err, request->pool, AA_E_CREDENTIAL_FORM,
-                         "API key is too long, or not visible ASCII");
-    credential->method = AA_METHOD_APIKEY;
+    text_take(credential, key->value, key->len, request);
     credential->in_key_header = 1;
-    credential->text = terminated(key->value, key->len, request->pool);
-    credential->len = key->len;
+    if (aa_seen_find(credential, request->seen, conf))
+        return APR_SUCCESS;
+    if (!is_whole(credential->text, credential->len))
+        return bad_form(credential, request, err,
+                        "API key is too long, or not visible ASCII");
+    credential->method = AA_METHOD_APIKEY;
     return APR_SUCCESS;
 }
 
@@ -219,7 +241,7 @@ apr_status_t aa_credential_find(aa_credential_t *credential,
     if (ours && authorization.value)
         return both_find(credential, &authorization, &key, conf, request, err);
     if (ours)
-        return key_find(credential, &key, request, err);
+        return key_find(credential, &key, conf, request, err);
     /* SDKs send another service's key from the environment by themselves. */
     credential->foreign_key = key.value != NULL;
     if (authorization.value)

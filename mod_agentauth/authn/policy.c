@@ -5,6 +5,35 @@
 #include "authn/policy.h"
 #include "base/json.h"
 
+aa_code_e aa_policy_code(aa_policy_cause_e cause)
+{
+    switch (cause) {
+    case AA_CAUSE_FALSE:
+        return AA_E_DENIED;
+    case AA_CAUSE_EXCEPTION:
+    case AA_CAUSE_ASSERT:
+        return AA_E_EXCEPTION;
+    case AA_CAUSE_UNMATCHED:
+        return AA_E_UNMATCHED;
+    case AA_CAUSE_ANONYMOUS:
+        return AA_E_NOT_AUTHENTICATED;
+    case AA_CAUSE_BUDGET:
+        return AA_E_POLICY_BUDGET;
+    case AA_CAUSE_RESULT:
+        return AA_E_POLICY_RESULT;
+    case AA_CAUSE_QUERY:
+        return AA_E_QUERY;
+    case AA_CAUSE_BODY:
+        return AA_E_BODY_JSON;
+    case AA_CAUSE_LUA:
+        return AA_E_POLICY_ERROR;
+    case AA_CAUSE_NONE:
+    case AA_CAUSE_OURS:
+        break;
+    }
+    return AA_E_INTERNAL;
+}
+
 typedef struct bound_t {
     aa_policy_t *policy;
     const aa_routes_t *routes;
@@ -49,16 +78,10 @@ static apr_status_t make(aa_principal_t **out, json_t *user, aa_error_t *err,
 static apr_status_t refused(aa_error_t *err, bound_t *bound,
                             const aa_policy_verdict_t *verdict, apr_pool_t *p)
 {
-    aa_code_e code = AA_E_POLICY_ERROR;
+    aa_code_e code = verdict->cause == AA_CAUSE_EXCEPTION
+                         ? AA_E_POLICY_CREDENTIAL
+                         : aa_policy_code(verdict->cause);
 
-    if (verdict->cause == AA_CAUSE_EXCEPTION)
-        code = AA_E_POLICY_CREDENTIAL;
-    else if (verdict->cause == AA_CAUSE_BUDGET)
-        code = AA_E_POLICY_BUDGET;
-    else if (verdict->cause == AA_CAUSE_RESULT)
-        code = AA_E_POLICY_RESULT;
-    else if (verdict->cause == AA_CAUSE_QUERY)
-        code = AA_E_QUERY;
     aa_refuse(err, p, code, "%s", verdict->reason ? verdict->reason : "");
     if (err) {
         err->status = verdict->status;

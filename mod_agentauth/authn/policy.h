@@ -6,6 +6,9 @@
 #include "agentpolicy.h"
 #include "authn/authn.h"
 
+/** The code that says why a policy denied. */
+aa_code_e aa_policy_code(aa_policy_cause_e cause);
+
 /**
  * Bind a policy's authenticate handler to one request; all in @a p.
  * @param match the request's row; its route may be NULL

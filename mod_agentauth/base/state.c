@@ -19,6 +19,7 @@ void aa_state_paths(aa_state_t *state, const char *dir, apr_pool_t *p)
     state->pepper = apr_pstrcat(p, dir, "/secrets/pepper", NULL);
     state->jwks = apr_pstrcat(p, dir, "/jwks", NULL);
     state->epoch = apr_pstrcat(p, dir, "/epoch", NULL);
+    state->objects = apr_pstrcat(p, dir, "/objects.lock", NULL);
     state->effective = apr_pstrcat(p, dir, "/effective.json", NULL);
     state->store_url =
         apr_pstrcat(p, "sqlite:", dir, "/agentauth.sqlite", NULL);

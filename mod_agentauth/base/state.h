@@ -14,6 +14,7 @@ typedef struct aa_state_t {
     const char *pepper;    /* secrets/pepper */
     const char *jwks;      /* directory: issuers' key sets as last fetched */
     const char *epoch;     /* the epoch page */
+    const char *objects;   /* objects.lock: locks and versions of objects */
     const char *effective; /* effective.json: what httpd runs with */
     const char
         *store_url; /* "sqlite:DIR/agentauth.sqlite", the default store */

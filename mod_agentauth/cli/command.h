@@ -29,8 +29,8 @@ typedef struct aa_cli_t aa_cli_t;
 
 /** One row of the table in main.c. */
 typedef struct aa_command_t {
-    const char *noun, *verb;    /* verb NULL: the noun alone */
-    const char *words;          /* "NAME", "FILE"; NULL: takes none */
+    const char *noun, *verb; /* verb NULL: the noun alone */
+    const char *words; /* "NAME", "FILE"; "FILE...": one or more; NULL: none */
     const aa_option_t *options; /* ends with an empty name; NULL: none */
     const char *help;
     int (*run)(aa_cli_t *cli);
@@ -39,8 +39,9 @@ typedef struct aa_command_t {
 struct aa_cli_t {
     apr_pool_t *pool;
     const aa_command_t *command;
-    const char *word;     /* the one after noun and verb; NULL: none */
-    apr_table_t *options; /* by name; flags have the value "" */
+    const char *word;          /* the one after noun and verb; NULL: none */
+    apr_array_header_t *words; /* const char *: it and what follows it */
+    apr_table_t *options;      /* by name; flags have the value "" */
     int json;
     /* filled by aa_cli_open */
     aa_state_t state;
@@ -91,6 +92,8 @@ const char *aa_cli_time(const aa_cli_t *cli, apr_time_t time);
 json_t *aa_cli_time_json(const aa_cli_t *cli, apr_time_t time);
 /** A list as JSON; null for NULL. */
 json_t *aa_cli_strings_json(const char *const *list);
+/** Add a text; NULL is left out. */
+void aa_cli_text_add(json_t *object, const char *name, const char *text);
 /** Joined by a comma; @a none for NULL, "-" when it is empty. */
 const char *aa_cli_strings(const aa_cli_t *cli, const char *const *list,
                            const char *none);
@@ -101,6 +104,7 @@ extern const aa_option_t aa_key_create_options[];
 extern const aa_option_t aa_key_rotate_options[];
 extern const aa_option_t aa_policy_options[];
 extern const aa_option_t aa_policy_decide_options[];
+extern const aa_option_t aa_policy_test_options[];
 int aa_cli_user_create(aa_cli_t *cli);
 int aa_cli_user_list(aa_cli_t *cli);
 int aa_cli_user_disable(aa_cli_t *cli);
@@ -113,6 +117,7 @@ int aa_cli_key_rotate(aa_cli_t *cli);
 int aa_cli_policy_check(aa_cli_t *cli);
 int aa_cli_policy_routes(aa_cli_t *cli);
 int aa_cli_policy_decide(aa_cli_t *cli);
+int aa_cli_policy_test(aa_cli_t *cli);
 int aa_cli_explain(aa_cli_t *cli);
 
 #endif

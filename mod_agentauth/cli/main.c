@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command `agentauth`: its words, and where they lead. */
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "apr_general.h"
@@ -41,6 +42,8 @@ const aa_command_t aa_commands[] = {
      "list the rows of a route map", aa_cli_policy_routes},
     {"policy", "decide", "FILE", aa_policy_decide_options,
      "say what a policy decides on one request", aa_cli_policy_decide},
+    {"policy", "test", "FILE...", aa_policy_test_options,
+     "run the tests NAME_test.lua of policies", aa_cli_policy_test},
     {"explain", NULL, "CODE", NULL,
      "say what an error code means and what to do", aa_cli_explain},
     {NULL, NULL, NULL, NULL, NULL, NULL}
@@ -60,6 +63,12 @@ int main(int argc, const char *const *argv, const char *const *env)
     status = aa_cli_parse(&cli, argc, argv);
     if (status == AA_EXIT_FINE && cli.command)
         status = cli.command->run(&cli);
+    /* A new key that nobody got to see is not fine. */
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fputs("agentauth: standard output cannot be written\n", stderr);
+        if (status == AA_EXIT_FINE)
+            status = AA_EXIT_FAILURE;
+    }
     apr_terminate(); /* wipes what was secret */
     return status;
 }

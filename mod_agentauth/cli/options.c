@@ -175,7 +175,12 @@ static int noun_known(const char *noun)
     return 0;
 }
 
-/* First the noun, then the verb, then the one word. */
+static int takes_many(const aa_command_t *command)
+{
+    return command->words && strstr(command->words, "...");
+}
+
+/* First the noun, then the verb, then the one word, or all of them. */
 static int word_take(aa_cli_t *cli, const char **noun, const char *word)
 {
     if (!*noun) {
@@ -189,9 +194,11 @@ static int word_take(aa_cli_t *cli, const char **noun, const char *word)
         cli->command = command_find(*noun, word);
         return cli->command ? AA_EXIT_FINE : unknown_verb(cli, *noun, word);
     }
-    if (cli->word || !cli->command->words)
+    if (!cli->command->words || (cli->word && !takes_many(cli->command)))
         return aa_cli_usage(cli, "'%s' is one word too many", word);
-    cli->word = word;
+    if (!cli->word)
+        cli->word = word;
+    APR_ARRAY_PUSH(cli->words, const char *) = word;
     return AA_EXIT_FINE;
 }
 
@@ -230,6 +237,7 @@ int aa_cli_parse(aa_cli_t *cli, int argc, const char *const *argv)
     int status = AA_EXIT_FINE, only_words = 0;
 
     cli->options = apr_table_make(cli->pool, 8);
+    cli->words = apr_array_make(cli->pool, 2, sizeof(const char *));
     while (*next && status == AA_EXIT_FINE) {
         if (!only_words && !strcmp(*next, "--")) {
             only_words = 1;

@@ -18,7 +18,7 @@ const aa_option_t aa_policy_options[] = {
 };
 /* clang-format on */
 
-static const char *absolute(const aa_cli_t *cli, const char *file)
+const char *aa_cli_absolute(const char *file, const aa_cli_t *cli)
 {
     char *full;
 
@@ -37,7 +37,8 @@ int aa_cli_routes_open(const aa_routes_t **routes, const aa_cli_t *cli)
 
     for (; words && *words; words++) {
         if (**words == '+')
-            APR_ARRAY_PUSH(files, const char *) = absolute(cli, *words + 1);
+            APR_ARRAY_PUSH(files, const char *) =
+                aa_cli_absolute(*words + 1, cli);
         else if (!strncmp(*words, "prefix=", 7))
             prefix = *words + 7;
         else if (name)
@@ -58,6 +59,17 @@ int aa_cli_routes_open(const aa_routes_t **routes, const aa_cli_t *cli)
     return AA_EXIT_POLICY;
 }
 
+int aa_cli_unmatched(int *allow, const aa_cli_t *cli)
+{
+    const char *word = aa_cli_option(cli, "--unmatched");
+
+    *allow = word && !strcmp(word, "allow");
+    if (word && strcmp(word, "allow") && strcmp(word, "deny"))
+        return aa_cli_usage(cli, "--unmatched: '%s' is neither allow nor deny",
+                            word);
+    return AA_EXIT_FINE;
+}
+
 static void log_to_stderr(void *baton, aa_policy_log_e about, const char *line)
 {
     (void)baton;
@@ -72,9 +84,9 @@ static void sha256(unsigned char out[32], const void *data, apr_size_t len)
 }
 
 int aa_cli_policy_open(aa_policy_t **policy, const aa_routes_t *routes,
-                       const aa_cli_t *cli)
+                       const char *file, const aa_cli_t *cli)
 {
-    aa_policy_conf_t conf = {.file = absolute(cli, cli->word),
+    aa_policy_conf_t conf = {.file = aa_cli_absolute(file, cli),
                              .routes = routes,
                              .interval = apr_time_from_sec(1),
                              .log = log_to_stderr,
@@ -95,7 +107,7 @@ int aa_cli_policy_check(aa_cli_t *cli)
     int status = aa_cli_routes_open(&routes, cli);
 
     if (status == AA_EXIT_FINE)
-        status = aa_cli_policy_open(&policy, routes, cli);
+        status = aa_cli_policy_open(&policy, routes, cli->word, cli);
     if (status != AA_EXIT_FINE)
         return status;
     if (cli->json)

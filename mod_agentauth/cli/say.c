@@ -90,6 +90,12 @@ json_t *aa_cli_strings_json(const char *const *list)
     return array;
 }
 
+void aa_cli_text_add(json_t *object, const char *name, const char *text)
+{
+    if (text)
+        json_object_set_new(object, name, json_string(text));
+}
+
 const char *aa_cli_strings(const aa_cli_t *cli, const char *const *list,
                            const char *none)
 {

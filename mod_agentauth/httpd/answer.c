@@ -153,12 +153,31 @@ static int known_is_forbidden(request_rec *r, aa_ctx_t *ctx)
     return 1;
 }
 
-/* httpd itself refused what it could not read, before it asked which place is
- * meant: in a virtual host of ours that is JSON, too. */
+/* httpd refused what it could not read, before it looked which place is meant
+ * and where that is. What was read has a file name, be it a guess or a URL. */
 static int came_to_no_place(const request_rec *r)
 {
-    return aa_server_conf(r->server)->configured &&
+    return aa_server_conf(r->server)->configured && !r->filename &&
            r->per_dir_config == r->server->lookup_defaults;
+}
+
+/* In a virtual host of ours such a refusal is one of ours. */
+static aa_ctx_t *adopt(request_rec *r)
+{
+    aa_ctx_t *ctx;
+
+    /* Logs name both, and of a line that is too long httpd knows neither. */
+    if (!r->method)
+        r->method = "-";
+    if (!r->uri)
+        r->uri = apr_pstrdup(r->pool, "-");
+    ctx = aa_ctx(r);
+    if (ap_is_HTTP_ERROR(r->status)) {
+        ctx->error.code = AA_E_UNREADABLE;
+        ctx->error.status = r->status;
+        aa_answer_refuse(r, ctx);
+    }
+    return ctx;
 }
 
 void aa_answer_insert(request_rec *r)
@@ -167,7 +186,7 @@ void aa_answer_insert(request_rec *r)
     int changed;
 
     if (!ctx && came_to_no_place(r))
-        ctx = aa_ctx(r);
+        ctx = adopt(r);
     else if (!ctx || (!ctx->error.code && !aa_place_enabled(r)))
         return;
     changed = known_is_forbidden(r, ctx);

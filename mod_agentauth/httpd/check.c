@@ -218,26 +218,62 @@ static void decision_log_check(aa_check_t *check, const aa_server_conf_t *conf)
                          conf->decision_log, why);
 }
 
-/* From here on no member that has a default is unset. */
-static void server_defaults(apr_pool_t *p, server_rec *s)
+/* A virtual host in which no directive of ours stands has the very struct of
+ * the main server, whose sections serve it; its realm and name are its own. */
+static void server_own(apr_pool_t *p, const server_rec *main, server_rec *s)
+{
+    const aa_server_conf_t *conf = aa_server_conf(s);
+
+    if (s != main && conf == aa_server_conf(main))
+        ap_set_module_config(s->module_config, &agentauth_module,
+                             apr_pmemdup(p, conf, sizeof(*conf)));
+}
+
+/* httpd makes up a name for a virtual host that has none. */
+static int has_name(const aa_check_t *check, const server_rec *s)
+{
+    for (int i = 0; i < check->all->nelts; i++) {
+        const ap_directive_t *d =
+            APR_ARRAY_IDX(check->all, i, const ap_directive_t *);
+        const ap_directive_t *section = aa_tree_section(check, d);
+
+        if (section && !ap_cstr_casecmp(d->directive, "ServerName") &&
+            aa_tree_in_server(check, section, s))
+            return 1;
+    }
+    return 0;
+}
+
+/* Without a name of its own a virtual host is of the main server's realm. */
+static const char *default_realm(const aa_check_t *check, const server_rec *s)
+{
+    const char *main_realm = aa_server_conf(check->main)->realm;
+    char *name;
+
+    if (s != check->main && !has_name(check, s))
+        return main_realm;
+    name = apr_pstrdup(check->pconf,
+                       s->server_hostname ? s->server_hostname : "localhost");
+    ap_str_tolower(name);
+    return name;
+}
+
+/* From here on no member that has a default is unset; the main server's are
+ * set first. */
+static void server_defaults(const aa_check_t *check, server_rec *s)
 {
     static const char *const prefixes[] = {"sk-agentauth-", NULL};
     aa_server_conf_t *conf = aa_server_conf(s);
-    char *name;
 
     if (!conf->state_dir)
         conf->state_dir = AA_STATE_DIR;
     if (!conf->store_url)
-        conf->store_url = apr_pstrcat(p, "sqlite:", conf->state_dir,
+        conf->store_url = apr_pstrcat(check->pconf, "sqlite:", conf->state_dir,
                                       "/agentauth.sqlite", NULL);
     if (!conf->share_url)
         conf->share_url = "shm";
-    if (!conf->realm) {
-        name = apr_pstrdup(p, s->server_hostname ? s->server_hostname
-                                                 : "localhost");
-        ap_str_tolower(name);
-        conf->realm = name;
-    }
+    if (!conf->realm)
+        conf->realm = default_realm(check, s);
     if (!conf->path)
         conf->path = "/auth";
     if (!conf->key_prefixes)
@@ -286,7 +322,9 @@ int aa_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     check.maps = apr_hash_make(ptemp);
     aa_tree_read(&check);
     for (server_rec *v = s; v; v = v->next)
-        server_defaults(pconf, v);
+        server_own(pconf, s, v);
+    for (server_rec *v = s; v; v = v->next)
+        server_defaults(&check, v);
     if (used(&check)) {
         state_dir_check(&check, aa_server_conf(s)->state_dir);
         store_check(&check, aa_server_conf(s));

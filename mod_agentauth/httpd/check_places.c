@@ -52,7 +52,9 @@ static const char *routes_line(const aa_dir_conf_t *conf)
 
 static const map_t *map_of(aa_check_t *check, const aa_dir_conf_t *conf)
 {
-    map_t *map = apr_hash_get(check->maps, &conf->routes_id, sizeof(int));
+    int gateway = conf->enforce == AA_ENFORCE_GATEWAY;
+    int id[2] = {conf->routes_id, gateway};
+    map_t *map = apr_hash_get(check->maps, id, sizeof(id));
     const char *name = conf->routes_name ? conf->routes_name : "langgraph";
     const char *prefix = conf->routes_prefix ? conf->routes_prefix : "";
     const char *why = NULL;
@@ -60,13 +62,12 @@ static const map_t *map_of(aa_check_t *check, const aa_dir_conf_t *conf)
     if (map)
         return map;
     map = apr_pcalloc(check->p, sizeof(*map));
-    apr_hash_set(check->maps,
-                 apr_pmemdup(check->p, &conf->routes_id, sizeof(int)),
-                 sizeof(int), map);
+    apr_hash_set(check->maps, apr_pmemdup(check->p, id, sizeof(id)), sizeof(id),
+                 map);
     for (const char *const *f = conf->routes_files; f && *f && !why; f++)
         why = aa_check_file(*f, check->pconf);
     if (!why && aa_routes_open(&map->routes, &why, name, conf->routes_files,
-                               prefix, 0, check->pconf) == APR_SUCCESS)
+                               prefix, gateway, check->pconf) == APR_SUCCESS)
         return map;
     map->routes = NULL;
     map->why = why ? why : "cannot be compiled";
@@ -206,8 +207,10 @@ static void idle_check(aa_check_t *check, const aa_section_t *section)
     static const char *const names[] = {"AgentAuthRoutes",
                                         "AgentAuthOpenRoutes",
                                         "AgentAuthUnmatched",
+                                        "AgentAuthWebhook",
                                         "AgentAuthReloadInterval",
                                         "AgentAuthAssertionAudience",
+                                        "AgentAuthBackend",
                                         NULL};
 
     for (const char *const *n = names; *n; n++)

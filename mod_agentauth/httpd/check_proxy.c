@@ -91,6 +91,19 @@ static void say(aa_check_t *check, const target_t *target, const char *what)
                          "'%s' %s", target->url, what);
 }
 
+/* The gateway asks questions of its own, over HTTP, at one address. */
+static void gateway_check(aa_check_t *check, const target_t *target,
+                          const aa_dir_conf_t *conf)
+{
+    if (conf->enforce != AA_ENFORCE_GATEWAY || conf->backend_url)
+        return;
+    if (!has_scheme(target, "http:") && !has_scheme(target, "https:") &&
+        !has_scheme(target, "ws:") && !has_scheme(target, "wss:"))
+        say(check, target,
+            "has no address that AgentAuthEnforce gateway can ask; set "
+            "AgentAuthBackend");
+}
+
 static void target_check(aa_check_t *check, const target_t *target,
                          const aa_dir_conf_t *conf)
 {
@@ -111,8 +124,9 @@ static void target_check(aa_check_t *check, const target_t *target,
         aa_check_warning(check, AA_E_CONF_PROXY, "AgentAuthPolicy", conf->where,
                          "is in front of '%s' (%s) and AgentAuthEnforce is "
                          "not set: every request there is answered 500; "
-                         "allowed: notes, headers",
+                         "allowed: notes, headers, gateway",
                          target->url, target->where);
+    gateway_check(check, target, conf);
     if (target->nocanon)
         aa_check_warning(check, AA_E_CONF_PROXY, "ProxyPass", target->where,
                          "has nocanon: a request whose path httpd would write "

@@ -61,10 +61,12 @@ void *aa_dir_conf_merge(apr_pool_t *p, void *basev, void *addv)
     conf->unmatched_allow = add->unmatched_allow >= 0 ? add->unmatched_allow
                                                       : base->unmatched_allow;
     conf->enforce = add->enforce ? add->enforce : base->enforce;
+    conf->webhook = add->webhook ? add->webhook : base->webhook;
     conf->pass = add->pass ? add->pass : base->pass;
     conf->assertion_audience = add->assertion_audience
                                    ? add->assertion_audience
                                    : base->assertion_audience;
+    conf->backend_url = add->backend_url ? add->backend_url : base->backend_url;
     conf->forward_bearer =
         add->forward_bearer >= 0 ? add->forward_bearer : base->forward_bearer;
     conf->optional = add->optional >= 0 ? add->optional : base->optional;

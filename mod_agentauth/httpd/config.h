@@ -9,6 +9,8 @@
 #include "account/account.h"
 #include "agentpolicy.h"
 #include "authn/authn.h"
+#include "base/http.h"
+#include "enforce/enforce.h"
 #include "keys/issuer.h"
 #include "keys/signing.h"
 #include "model/principal.h"
@@ -20,7 +22,8 @@ extern module AP_MODULE_DECLARE_DATA agentauth_module
 typedef enum aa_enforce_e {
     AA_ENFORCE_UNSET = 0,
     AA_ENFORCE_NOTES,
-    AA_ENFORCE_HEADERS
+    AA_ENFORCE_HEADERS,
+    AA_ENFORCE_GATEWAY
 } aa_enforce_e;
 
 typedef enum aa_pass_e {
@@ -55,8 +58,10 @@ typedef struct aa_dir_conf_t {
     const char *const *open_routes;  /* "METHOD /path", NULL: unset */
     int unmatched_allow;             /* -1 unset */
     aa_enforce_e enforce;
+    aa_webhook_e webhook;
     aa_pass_e pass;
     const char *assertion_audience; /* NULL: unset */
+    const char *backend_url; /* as aa_address_read reads it; NULL: unset */
     const char *const *pass_claims; /* NULL: unset */
     int forward_bearer;             /* AgentAuthForwardCredential; -1 unset */
     int optional;                   /* -1 unset */
@@ -107,6 +112,10 @@ typedef struct aa_runtime_t {
     aa_signing_t *signing;       /* NULL: no place passes assertions */
     apr_array_header_t *sources; /* aa_keysource_t * of all issuers */
     const char *store_url;
+    /* with AgentAuthEnforce gateway somewhere; else NULL */
+    aa_objects_t *objects;
+    aa_runs_t *runs;
+    aa_http_pool_t *asking; /* made by each child */
 } aa_runtime_t;
 
 /** The runtime of this process; NULL before post_config. */
@@ -153,6 +162,8 @@ void aa_config_warn(server_rec *s);
 
 /** 1 when some place passes decisions on in this way. */
 int aa_places_pass(aa_pass_e pass);
+/** 1 when some section says AgentAuthEnforce gateway. */
+int aa_places_gateway(void);
 
 /** A secret given as file:PATH, env:NAME, exec:COMMAND or the text itself.
  *  @return an error message, or NULL with @a secret set */

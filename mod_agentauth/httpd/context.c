@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes a request's context and answers simple questions about a request. */
+#include <string.h>
+
 #include "apr_strings.h"
 #include "http_core.h"
 #include "http_request.h"
@@ -37,7 +39,8 @@ static int place_enabled(request_rec *r)
 {
     const char *type = ap_auth_type(r);
 
-    return type && !ap_cstr_casecmp(type, "AgentAuth");
+    return type &&
+           (!strcmp(type, "AgentAuth") || !ap_cstr_casecmp(type, "AgentAuth"));
 }
 
 /* Asked by nearly every hook, so kept for as long as the place is the same;
@@ -46,8 +49,13 @@ int aa_place_enabled(request_rec *r)
 {
     aa_ctx_t *ctx = aa_ctx_peek(r);
 
-    if (!ctx)
-        return place_enabled(r);
+    if (!ctx && !place_enabled(r))
+        return 0;
+    if (!ctx) {
+        ctx = aa_ctx(r);
+        ctx->place = r->per_dir_config;
+        ctx->place_enabled = 1;
+    }
     if (ctx->place != r->per_dir_config) {
         ctx->place = r->per_dir_config;
         ctx->place_enabled = place_enabled(r);

@@ -15,6 +15,7 @@
 #include "model/reply.h"
 #include "model/request.h"
 #include "authn/authn.h"
+#include "enforce/enforce.h"
 
 /** What a request is to us, known before anyone is asked who they are. */
 typedef enum aa_kind_e {
@@ -52,6 +53,7 @@ typedef struct aa_ctx_t {
     const char *sent_args; /* its query, NULL: none */
     const char **told;     /* what notes and environment were given */
     apr_table_t *handed;   /* headers for the backend, NULL: none */
+    aa_task_t *task;       /* with AgentAuthEnforce gateway; else NULL */
     /* what was refused */
     aa_error_t error;
     const char *challenge;            /* WWW-Authenticate, NULL: none */
@@ -76,7 +78,14 @@ void aa_override_drop(apr_table_t *headers, apr_pool_t *p);
 /* intake.c */
 int aa_scrub_hook(request_rec *r);
 void aa_scrub(apr_table_t *headers, apr_pool_t *p);
-int aa_header_is_ours(const char *name);
+int aa_header_reads_as_ours(const char *name);
+/** A backend may read '_', '.' and ' ' in a name as '-', as WSGI does; what it
+ *  could mistake for a header of ours is one. Most begin with another letter.
+ */
+static inline int aa_header_is_ours(const char *name)
+{
+    return (name[0] | 0x20) == 'a' && aa_header_reads_as_ours(name);
+}
 void aa_intake(aa_ctx_t *ctx, request_rec *r);
 
 /* answer.c: one way to refuse; logs a line and returns the status */
@@ -128,7 +137,22 @@ void aa_handoff_register(void);
 int aa_handoff_register_late(apr_pool_t *p); /* OK or a status */
 apr_status_t aa_handoff_filter(ap_filter_t *f, apr_bucket_brigade *bb);
 
+/* gateway.c: the decision is made true here */
+int aa_gateway(request_rec *r, aa_ctx_t *ctx);
+int aa_gateway_answer(request_rec *r, aa_ctx_t *ctx);
+void aa_gateway_insert(request_rec *r);
+apr_status_t aa_gateway_filter(ap_filter_t *f, apr_bucket_brigade *bb);
+
+/* streams.c: long answers end with their credential */
+apr_status_t aa_streams_init(apr_pool_t *p); /* in each child */
+/** Watch this request until its pool is cleared. */
+void aa_stream_watch(request_rec *r, const aa_ctx_t *ctx);
+void aa_streams_look(apr_time_t now);
+
 /* guard.c: what mod_proxy sends is what was decided */
+/** The URL that mod_proxy will ask, as it has it by now; NULL when it will
+ *  not answer. */
+const char *aa_proxy_target(request_rec *r);
 AA_CHECKED apr_status_t aa_guard_note(request_rec *r, aa_ctx_t *ctx);
 int aa_guard_register(apr_pool_t *p); /* in pre_config; OK or a status */
 

@@ -5,6 +5,7 @@
 #include "http_protocol.h"
 #include "http_request.h"
 
+#include "authn/policy.h"
 #include "context.h"
 
 /* ---- routes */
@@ -63,6 +64,11 @@ static int route(request_rec *r, aa_ctx_t *ctx, const aa_dir_conf_t *place)
 
 /* ---- body and policy */
 
+static int is_gateway(request_rec *r)
+{
+    return aa_conf_enforce(aa_dir_conf(r), aa_proxied(r)) == AA_ENFORCE_GATEWAY;
+}
+
 static int take_body(request_rec *r, aa_ctx_t *ctx)
 {
     aa_body_e kind = aa_route_body(ctx->match.route);
@@ -70,7 +76,8 @@ static int take_body(request_rec *r, aa_ctx_t *ctx)
 
     if (kind == AA_BODY_NONE)
         rv = aa_body_drop(r, ctx);
-    else if (kind == AA_BODY_JSON && aa_route_reads_body(ctx->match.route))
+    else if (kind == AA_BODY_JSON &&
+             (aa_route_reads_body(ctx->match.route) || is_gateway(r)))
         rv = aa_body_read(r, ctx);
     if (rv == APR_SUCCESS)
         return OK;
@@ -81,41 +88,12 @@ static int take_body(request_rec *r, aa_ctx_t *ctx)
     return aa_answer_refuse(r, ctx);
 }
 
-static aa_code_e cause_code(aa_policy_cause_e cause)
-{
-    switch (cause) {
-    case AA_CAUSE_FALSE:
-        return AA_E_DENIED;
-    case AA_CAUSE_EXCEPTION:
-    case AA_CAUSE_ASSERT:
-        return AA_E_EXCEPTION;
-    case AA_CAUSE_UNMATCHED:
-        return AA_E_UNMATCHED;
-    case AA_CAUSE_ANONYMOUS:
-        return AA_E_NOT_AUTHENTICATED;
-    case AA_CAUSE_BUDGET:
-        return AA_E_POLICY_BUDGET;
-    case AA_CAUSE_RESULT:
-        return AA_E_POLICY_RESULT;
-    case AA_CAUSE_QUERY:
-        return AA_E_QUERY;
-    case AA_CAUSE_BODY:
-        return AA_E_BODY_JSON;
-    case AA_CAUSE_LUA:
-        return AA_E_POLICY_ERROR;
-    case AA_CAUSE_NONE:
-    case AA_CAUSE_OURS:
-        break;
-    }
-    return AA_E_INTERNAL;
-}
-
 static int refuse_verdict(request_rec *r, aa_ctx_t *ctx)
 {
     const aa_policy_verdict_t *verdict = ctx->verdict;
     aa_error_t *error = &ctx->error;
 
-    error->code = cause_code(verdict->cause);
+    error->code = aa_policy_code(verdict->cause);
     error->status = verdict->status;
     error->detail = verdict->detail;
     error->reason = verdict->reason;
@@ -192,8 +170,10 @@ static int decide_by_policy(request_rec *r, aa_ctx_t *ctx,
         return rc;
     if (ctx->kind == AA_KIND_OPEN)
         return OK;
-    if (aa_route_access(ctx->match.route) == AA_ACCESS_POLICY)
-        return ask_policy(r, ctx, place);
+    if (aa_route_access(ctx->match.route) == AA_ACCESS_POLICY) {
+        rc = ask_policy(r, ctx, place);
+        return rc == OK && is_gateway(r) ? aa_gateway(r, ctx) : rc;
+    }
     if (ctx->body_read && !ctx->out_replaces)
         aa_body_send(r, ctx, ctx->body, ctx->body_len);
     return OK;

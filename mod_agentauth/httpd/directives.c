@@ -6,6 +6,7 @@
 #include "apr_lib.h"
 #include "apr_strings.h"
 #include "base/duration.h"
+#include "enforce/address.h"
 #include "httpd/directives.h"
 #include "httpd/places.h"
 #include "model/limits.h"
@@ -430,7 +431,7 @@ static const char *set_enforce(cmd_parms *cmd, void *dirv, const char *arg)
 {
     static const aa_word_t words[] = {{"notes", AA_ENFORCE_NOTES},
                                       {"headers", AA_ENFORCE_HEADERS},
-                                      {"gateway", AA_WORD_LATER},
+                                      {"gateway", AA_ENFORCE_GATEWAY},
                                       {NULL, 0}};
     aa_dir_conf_t *conf = dirv;
     const char *why = in_place(cmd, conf);
@@ -440,6 +441,39 @@ static const char *set_enforce(cmd_parms *cmd, void *dirv, const char *arg)
         why = aa_directive_pick(&value, cmd, arg, words);
     conf->enforce = (aa_enforce_e)value;
     return why;
+}
+
+static const char *set_webhook(cmd_parms *cmd, void *dirv, const char *arg)
+{
+    static const aa_word_t words[] = {
+        {"drop", AA_WEBHOOK_DROP}, {"refuse", AA_WEBHOOK_REFUSE}, {NULL, 0}};
+    aa_dir_conf_t *conf = dirv;
+    const char *why = in_place(cmd, conf);
+    int value = AA_WEBHOOK_UNSET;
+
+    if (!why)
+        why = aa_directive_pick(&value, cmd, arg, words);
+    conf->webhook = (aa_webhook_e)value;
+    return why;
+}
+
+/* Kept in its normal spelling. The value is not repeated: it may hold a
+ * password, which is why it is refused. */
+static const char *set_backend(cmd_parms *cmd, void *dirv, const char *arg)
+{
+    aa_dir_conf_t *conf = dirv;
+    const char *why = in_place(cmd, conf);
+    aa_address_t address;
+
+    if (why)
+        return why;
+    if (aa_address_read(&address, &why, arg, cmd->pool) != APR_SUCCESS)
+        return aa_directive_bad(cmd, AA_E_CONF_VALUE,
+                                "the URL %s; allowed: http://HOST[:PORT][/PATH]"
+                                ", https://..., unix:/FILE|http://HOST[/PATH]",
+                                why);
+    conf->backend_url = aa_address_name(&address, cmd->pool);
+    return NULL;
 }
 
 static const char *set_pass(cmd_parms *cmd, void *dirv, const char *arg)
@@ -678,9 +712,16 @@ const command_rec aa_cmds[] = {
                   "deny or allow an event for which the policy has no handler "
                   "(default deny)"),
     AP_INIT_TAKE1("AgentAuthEnforce", set_enforce, NULL, PLACE,
-                  "how far the decision is carried: notes or headers (default "
-                  "notes for handlers inside httpd, none for a proxied place "
-                  "with a policy)"),
+                  "how far the decision is carried: notes, headers, or made "
+                  "true by the gateway (default notes for handlers inside "
+                  "httpd, none for a proxied place with a policy)"),
+    AP_INIT_TAKE1("AgentAuthWebhook", set_webhook, NULL, PLACE,
+                  "webhooks that lead back to the backend, with "
+                  "AgentAuthEnforce gateway: drop (default) or refuse"),
+    AP_INIT_TAKE1("AgentAuthBackend", set_backend, NULL, PLACE,
+                  "where the backend is asked about its objects: http://, "
+                  "https:// or unix:/FILE|http:// URL of its root (default "
+                  "the URL of ProxyPass without the path of the request)"),
     AP_INIT_TAKE1("AgentAuthPassAs", set_pass, NULL, PLACE,
                   "what a backend gets: header, assertion or both (default "
                   "header)"),

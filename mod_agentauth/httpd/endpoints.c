@@ -75,6 +75,8 @@ int aa_endpoint_handler(request_rec *r)
 
     if (ctx && ctx->kind == AA_KIND_PREFLIGHT)
         return aa_answer_preflight(r);
+    if (ctx && ctx->decided && ctx->task && ctx->task->reply)
+        return aa_gateway_answer(r, ctx);
     if (ctx && ctx->decided)
         aa_handoff_again(r, ctx);
     if (!aa_endpoint_is(r))

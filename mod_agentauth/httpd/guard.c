@@ -15,8 +15,7 @@
 
 /* ---- when the request is decided */
 
-/* The proxy URL as mod_proxy has it by now; NULL when it will not answer. */
-static const char *target(request_rec *r)
+const char *aa_proxy_target(request_rec *r)
 {
     if (r->filename && !strncmp(r->filename, "proxy:", 6))
         return r->filename + 6;
@@ -60,7 +59,7 @@ static const char *unescaped(request_rec *r, const char *url)
 apr_status_t aa_guard_note(request_rec *r, aa_ctx_t *ctx)
 {
     const aa_dir_conf_t *place = aa_dir_conf(r);
-    const char *url = target(r), *path, *query, *why = NULL;
+    const char *url = aa_proxy_target(r), *path, *query, *why = NULL;
 
     if (!url)
         return APR_SUCCESS;

@@ -85,14 +85,19 @@ static void forget(request_rec *r)
 }
 
 /* The note and the variable carry the identity as it is; a header cannot. */
+static const char *plain(const aa_ctx_t *ctx, const char *const values[HANDED],
+                         int which)
+{
+    return which == IDENTITY && ctx->principal ? ctx->principal->identity
+                                               : values[which];
+}
+
 static void to_server(request_rec *r, const aa_ctx_t *ctx,
                       const char *const values[HANDED])
 {
     forget(r);
     for (int i = 0; i < HANDED; i++) {
-        const char *value = i == IDENTITY && ctx->principal
-                                ? ctx->principal->identity
-                                : values[i];
+        const char *value = plain(ctx, values, i);
 
         if (!value)
             continue;
@@ -122,11 +127,39 @@ static apr_status_t to_headers(request_rec *r, aa_ctx_t *ctx,
     return APR_SUCCESS;
 }
 
+/* 1 when the table has what was told, in its order, and nothing else under a
+ * name of ours. Tables copy what others set, so the same pointers mean that
+ * nobody did. */
+static int says_the_same(const apr_table_t *table, int is_env,
+                         const aa_ctx_t *ctx)
+{
+    const apr_array_header_t *all = apr_table_elts(table);
+    const apr_table_entry_t *e = (const apr_table_entry_t *)all->elts;
+    int next = 0;
+
+    for (int i = 0; i < all->nelts; i++) {
+        while (next < HANDED && !plain(ctx, ctx->told, next))
+            next++;
+        if (next < HANDED && e[i].val == plain(ctx, ctx->told, next) &&
+            e[i].key == (is_env ? names[next].env : names[next].note))
+            next++;
+        else if (aa_header_is_ours(e[i].key))
+            return 0;
+    }
+    while (next < HANDED && !plain(ctx, ctx->told, next))
+        next++;
+    return next == HANDED;
+}
+
 /* SetEnv and a RewriteRule of a section run after the decision. A backend
  * over http is told in headers, where nobody comes after us. */
 void aa_handoff_again(request_rec *r, const aa_ctx_t *ctx)
 {
-    if (ctx->told && !(r->filename && !strncmp(r->filename, "proxy:http", 10)))
+    if (!ctx->told || (r->filename && !strncmp(r->filename, "proxy:http", 10)))
+        return;
+    if (!says_the_same(r->notes, 0, ctx) ||
+        !says_the_same(r->subprocess_env, 1, ctx) ||
+        apr_table_get(r->subprocess_env, "REMOTE_USER") != r->user)
         to_server(r, ctx, ctx->told);
 }
 

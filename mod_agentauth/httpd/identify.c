@@ -7,6 +7,7 @@
 #include "mod_core.h"
 
 #include "authn/policy.h"
+#include "authn/seen.h"
 #include "base/json.h"
 #include "context.h"
 
@@ -97,6 +98,22 @@ static int error_page_user(request_rec *r, aa_ctx_t *ctx)
     return admit(r, ctx);
 }
 
+/* What the connection showed last. Streams of HTTP/2 run side by side on one
+ * connection and have no memory in common; one stream is asked once. */
+static aa_seen_t *seen_here(conn_rec *c)
+{
+    aa_seen_t *seen;
+
+    if (c->master)
+        return NULL;
+    seen = ap_get_module_config(c->conn_config, &agentauth_module);
+    if (!seen) {
+        seen = aa_seen_create(c->pool);
+        ap_set_module_config(c->conn_config, &agentauth_module, seen);
+    }
+    return seen;
+}
+
 /* Ask the credentials, and the policy's authenticate handler if it has one. */
 static apr_status_t ask(request_rec *r, aa_ctx_t *ctx)
 {
@@ -113,6 +130,7 @@ static apr_status_t ask(request_rec *r, aa_ctx_t *ctx)
         policy = aa_authn_policy_bind(place->policy, place->routes, &ctx->match,
                                       r->pool);
     }
+    ctx->request.seen = seen_here(r->connection);
     rv = aa_authn_check(&ctx->principal, &ctx->credential, &server->authn,
                         methods, policy, &ctx->request, &ctx->error);
     if (policy)

@@ -11,9 +11,7 @@
 
 #define OURS "agentauth-"
 
-/* A backend may read '_', '.' and ' ' in a name as '-', as WSGI does; what it
- * could mistake for a header of ours is one. */
-int aa_header_is_ours(const char *name)
+int aa_header_reads_as_ours(const char *name)
 {
     const char *ours = OURS;
 
@@ -55,7 +53,7 @@ void aa_scrub(apr_table_t *headers, apr_pool_t *p)
     const char *connection;
 
     for (int i = 0; i < all->nelts; i++) {
-        if ((e[i].key[0] | 0x20) == 'a' && aa_header_is_ours(e[i].key)) {
+        if (aa_header_is_ours(e[i].key)) {
             /* unset moves the entries: look again from the start */
             apr_table_unset(headers, apr_pstrdup(p, e[i].key));
             e = (const apr_table_entry_t *)all->elts;

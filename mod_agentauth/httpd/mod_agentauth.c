@@ -49,10 +49,13 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_handler(aa_endpoint_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_insert_filter(aa_body_insert, NULL, NULL, APR_HOOK_LAST);
     ap_hook_insert_filter(aa_handoff_insert, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_insert_filter(aa_gateway_insert, NULL, NULL, APR_HOOK_LAST);
     ap_hook_insert_error_filter(aa_answer_insert, NULL, NULL, APR_HOOK_LAST);
     ap_register_input_filter("AGENTAUTH_BODY", aa_body_filter, NULL,
                              AP_FTYPE_CONTENT_SET);
     ap_register_output_filter("AGENTAUTH_ANSWER", aa_handoff_filter, NULL,
+                              AP_FTYPE_CONTENT_SET);
+    ap_register_output_filter("AGENTAUTH_HEAD", aa_gateway_filter, NULL,
                               AP_FTYPE_CONTENT_SET);
     ap_register_output_filter("AGENTAUTH_ERROR", aa_answer_filter, NULL,
                               AP_FTYPE_CONTENT_SET);

@@ -114,6 +114,12 @@ int aa_places_routes_id(const aa_dir_conf_t *conf)
     return number(places->maps, &places->nmaps, key);
 }
 
+/* A map is another one where the gateway enforces. */
+static int map_id(const aa_dir_conf_t *conf)
+{
+    return 2 * conf->routes_id + (conf->enforce == AA_ENFORCE_GATEWAY);
+}
+
 apr_uint32_t aa_places_serial(void)
 {
     return ++places->serial;
@@ -136,7 +142,7 @@ const char *aa_places_line(const aa_section_t *section, const char *directive)
 
 aa_pair_t *aa_places_pair(const aa_dir_conf_t *conf)
 {
-    int ids[2] = {conf->policy_id, conf->routes_id};
+    int ids[2] = {conf->policy_id, map_id(conf)};
     aa_pair_t *pair = apr_hash_get(places->pairs, ids, sizeof(ids));
 
     if (!pair) {
@@ -147,9 +153,14 @@ aa_pair_t *aa_places_pair(const aa_dir_conf_t *conf)
     return pair;
 }
 
+static size_t table_width(void)
+{
+    return 2 * ((size_t)places->nmaps + 1);
+}
+
 void aa_places_seal(void)
 {
-    size_t width = (size_t)places->nmaps + 1;
+    size_t width = table_width();
     apr_hash_index_t *hi;
 
     places->table =
@@ -173,12 +184,13 @@ void aa_places_resolve(aa_dir_conf_t *conf)
     conf->policy_why = NULL;
     if (!conf->policy_file || !places || !places->table)
         return;
-    pair = places->table[(size_t)conf->policy_id * ((size_t)places->nmaps + 1) +
-                         (size_t)conf->routes_id];
+    pair = places->table[(size_t)conf->policy_id * table_width() +
+                         (size_t)map_id(conf)];
     if (!pair) {
-        conf->policy_why = "AgentAuthPolicy and AgentAuthRoutes come from "
-                           "sections that were not seen together at start; "
-                           "write both in the same section";
+        conf->policy_why =
+            "AgentAuthPolicy, AgentAuthRoutes and AgentAuthEnforce "
+            "come from sections that were not seen together at "
+            "start; write them in the same section";
         return;
     }
     conf->policy_why = pair->why;
@@ -221,6 +233,15 @@ int aa_places_pass(aa_pass_e pass)
     for (int i = 0; places && i < places->sections->nelts; i++)
         if (APR_ARRAY_IDX(places->sections, i, aa_section_t *)->conf->pass &
             pass)
+            return 1;
+    return 0;
+}
+
+int aa_places_gateway(void)
+{
+    for (int i = 0; places && i < places->sections->nelts; i++)
+        if (APR_ARRAY_IDX(places->sections, i, aa_section_t *)->conf->enforce ==
+            AA_ENFORCE_GATEWAY)
             return 1;
     return 0;
 }

@@ -215,6 +215,25 @@ static int open_state(aa_runtime_t *runtime, const aa_state_t *state, uid_t uid,
     return open_signing(runtime, state, main, p);
 }
 
+/* What enforcement shares between processes, where some place enforces. */
+static int open_enforcement(aa_runtime_t *runtime, const aa_state_t *state,
+                            server_rec *main, apr_pool_t *p)
+{
+    const char *file = apr_pstrcat(p, state->dir, "/objects.lock", NULL);
+    aa_error_t err = {0};
+    apr_status_t rv;
+
+    if (!aa_places_gateway())
+        return OK;
+    rv = aa_objects_open(&runtime->objects, file, p);
+    if (rv == APR_SUCCESS)
+        rv = aa_runs_open(&runtime->runs, p);
+    if (rv == APR_SUCCESS)
+        return OK;
+    (void)aa_refuse(&err, p, AA_E_STATE_DIR, "cannot be opened (%d)", rv);
+    return failed(main, &err, file);
+}
+
 static int start(aa_runtime_t *runtime, server_rec *main, apr_pool_t *p)
 {
     const aa_server_conf_t *conf = aa_server_conf(main);
@@ -228,7 +247,8 @@ static int start(aa_runtime_t *runtime, server_rec *main, apr_pool_t *p)
     aa_state_paths(&state, conf->state_dir ? conf->state_dir : AA_STATE_DIR, p);
     runtime->state_dir = state.dir;
     runtime->store_url = conf->store_url ? conf->store_url : state.store_url;
-    if (open_state(runtime, &state, uid, gid, main, p) != OK)
+    if (open_state(runtime, &state, uid, gid, main, p) != OK ||
+        open_enforcement(runtime, &state, main, p) != OK)
         return HTTP_INTERNAL_SERVER_ERROR;
     for (server_rec *s = main; s; s = s->next)
         if (vhost_start(runtime, s, &shared, p) != OK)
@@ -254,6 +274,9 @@ static apr_status_t tick(int state, void *data, apr_pool_t *pool)
 
     if (state != AP_WATCHDOG_STATE_RUNNING)
         return APR_SUCCESS;
+    if (runtime->asking)
+        aa_http_pool_sweep(runtime->asking, apr_time_now());
+    aa_streams_look(apr_time_now());
     for (int i = 0; i < runtime->sources->nelts; i++)
         aa_keysource_tick(APR_ARRAY_IDX(runtime->sources, i, aa_keysource_t *),
                           apr_time_now(), pool);
@@ -268,13 +291,14 @@ static int start_watchdog(aa_runtime_t *runtime, server_rec *s, apr_pool_t *p)
         APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
     ap_watchdog_t *watchdog;
 
-    if (!runtime->sources->nelts)
+    if (!runtime->sources->nelts && !runtime->objects)
         return OK;
     if (get && call && get(&watchdog, "_agentauth_", 0, 0, p) == APR_SUCCESS &&
         call(watchdog, TICK, runtime, tick) == APR_SUCCESS)
         return OK;
     ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
-                 "%s: <AgentAuthIssuer> needs mod_watchdog to refresh keys",
+                 "%s: <AgentAuthIssuer> and AgentAuthEnforce gateway need "
+                 "mod_watchdog",
                  aa_codes[AA_E_INTERNAL].number);
     return HTTP_INTERNAL_SERVER_ERROR;
 }
@@ -312,6 +336,10 @@ void aa_runtime_child_init(apr_pool_t *p, server_rec *main)
     if (!runtime)
         return;
     aa_store_keep(runtime->accounts.store);
+    if (runtime->objects &&
+        (aa_http_pool_make(&runtime->asking, p) != APR_SUCCESS ||
+         aa_streams_init(p) != APR_SUCCESS))
+        runtime->objects = NULL; /* then nothing is let through */
     if (aa_authn_cache_create(&runtime->cache, runtime->epoch,
                               AA_CACHE_PRINCIPALS_MAX, AA_CACHE_BYTES_MAX,
                               p) != APR_SUCCESS)

@@ -22,6 +22,7 @@ struct aa_keysource_t {
     const char *kept;   /* file that holds the last fetched set; NULL: none */
     aa_keysource_conf_t conf;
     aa_keysource_shared_t *shared;
+    pthread_mutex_t reading;  /* held while a file is read and installed */
     pthread_mutex_t lock;     /* guards what follows */
     aa_jwks_t *set;           /* NULL: none yet */
     apr_time_t fetched;       /* when it was, by the clock of the fetcher */
@@ -96,7 +97,7 @@ static apr_status_t kept_read(aa_jwks_t **set, apr_time_t *fetched,
 }
 
 /* What another process has fetched since we last looked. 1: it is in use. */
-static int take_over(aa_keysource_t *source, apr_pool_t *p)
+static int take_over_alone(aa_keysource_t *source, apr_pool_t *p)
 {
     /* Before the file is read: a later one is then noticed next time. */
     apr_uint64_t version =
@@ -122,6 +123,23 @@ static int take_over(aa_keysource_t *source, apr_pool_t *p)
                source->kept, err.reason ? err.reason : "");
     apr_pool_destroy(ptemp);
     return rv == APR_SUCCESS;
+}
+
+/* One reads a file, the others wait until it is in use. */
+static int alone(aa_keysource_t *source, apr_pool_t *p,
+                 int (*read)(aa_keysource_t *, apr_pool_t *))
+{
+    int done;
+
+    pthread_mutex_lock(&source->reading);
+    done = read(source, p);
+    pthread_mutex_unlock(&source->reading);
+    return done;
+}
+
+static int take_over(aa_keysource_t *source, apr_pool_t *p)
+{
+    return alone(source, p, take_over_alone);
 }
 
 /* For the other processes and the next start; the version they see next. */
@@ -211,7 +229,7 @@ static apr_status_t file_read(aa_keysource_t *source, aa_error_t *err,
 }
 
 /* 1 when the file has changed and what it holds now is in use. */
-static int file_refresh(aa_keysource_t *source, apr_pool_t *p)
+static int file_refresh_alone(aa_keysource_t *source, apr_pool_t *p)
 {
     aa_keyfile_stamp_t stamp;
     aa_error_t err = {0};
@@ -235,6 +253,11 @@ static int file_refresh(aa_keysource_t *source, apr_pool_t *p)
                err.reason ? err.reason : "no memory");
     apr_pool_destroy(ptemp);
     return rv == APR_SUCCESS;
+}
+
+static int file_refresh(aa_keysource_t *source, apr_pool_t *p)
+{
+    return alone(source, p, file_refresh_alone);
 }
 
 /* ------------------------------------------------------------ interface */
@@ -385,6 +408,7 @@ static apr_status_t source_release(void *data)
 
     aa_jwks_unref(source->set);
     pthread_mutex_destroy(&source->lock);
+    pthread_mutex_destroy(&source->reading);
     return APR_SUCCESS;
 }
 
@@ -415,6 +439,7 @@ apr_status_t aa_keysource_create(aa_keysource_t **psource,
     source->conf.max_age = or_default(conf->max_age, 86400);
     source->conf.timeout = or_default(conf->timeout, 5);
     source->shared = shared ? shared : apr_pcalloc(p, sizeof(*shared));
+    pthread_mutex_init(&source->reading, NULL);
     pthread_mutex_init(&source->lock, NULL);
     apr_pool_cleanup_register(p, source, source_release, apr_pool_cleanup_null);
     rv = set_begin(source, issuer, err, p);

@@ -60,10 +60,11 @@ aa_jwks_t *aa_keysource_get(aa_keysource_t *source, apr_time_t now);
 /**
  * Asked when a token's kid is not in the set (or there is no set): fetch now
  * unless one was begun within the interval. One flight; a second caller does
- * not wait for it.
+ * not wait for it. Also while the caller looked, another thread may have put a
+ * newer set in use: whatever this says, compare it with the one looked at.
  * @return APR_SUCCESS: a newer set is in use, look again; APR_EAGAIN: a fetch
  *         is under way or just failed (503); APR_ENOENT: the set in use is
- *         fresh enough that the kid is simply unknown (401)
+ *         fresh enough that a kid which is not in it is unknown (401)
  */
 AA_CHECKED apr_status_t aa_keysource_want(aa_keysource_t *source,
                                           apr_time_t now, apr_pool_t *p);

@@ -160,7 +160,11 @@ AA_CODE(AA_E_ORIGIN, "AGA0310", 403, "origin not allowed", \
 AA_CODE(AA_E_CORS, "AGA0311", 403, "origin not allowed", \
     "a CORS preflight came from an origin that is not listed", \
     "AgentAuthCORSOrigin does not list it", \
-    "list the origin if it is meant")
+    "list the origin if it is meant") \
+AA_CODE(AA_E_UNREADABLE, "AGA0312", 400, "bad request", \
+    "httpd refused the request before any place was asked for", \
+    "a line or header that is too long or malformed, a path it cannot decode, or unknown framing", \
+    "send it as HTTP says; at LogLevel debug httpd says what it did not like")
 
 #define AA_CODES_HANDOFF \
 AA_CODE(AA_E_HEADER_SIZE, "AGA0401", 500, "decision too large", \
@@ -207,6 +211,51 @@ AA_CODE(AA_E_REQUIRE, "AGA0603", 403, "forbidden", \
     "a Require rule refused a user who is known", \
     "the user lacks what Require asks for", \
     "look at the Require lines of this place")
+
+#define AA_CODES_ENFORCE \
+AA_CODE(AA_E_HIDDEN, "AGA0701", 404, "not found", \
+    "the object is missing, or the user's filter hides it", \
+    "it was deleted, never made, or belongs to somebody else; both look the same to clients", \
+    "the log line says which") \
+AA_CODE(AA_E_BACKEND, "AGA0702", 502, "bad gateway", \
+    "the backend gave no answer that enforcement can use", \
+    "it is down, or its answer was too large, cut, compressed, no JSON, or of an unexpected status", \
+    "look at the log line and at the backend") \
+AA_CODE(AA_E_BACKEND_TIME, "AGA0703", 504, "gateway timeout", \
+    "the backend did not answer enforcement in time", \
+    "it is overloaded or hangs", "look at the backend") \
+AA_CODE(AA_E_BUSY, "AGA0704", 503, "temporarily unavailable", \
+    "the object is being created, changed or deleted by others", \
+    "many requests for one object at once, or a backend that is slow to answer", \
+    "try again after the time that Retry-After says") \
+AA_CODE(AA_E_ENFORCE_BOUND, "AGA0705", 400, "search too wide", \
+    "too much had to be looked at for a list under this filter", \
+    "a filter beyond equality over very many objects", \
+    "narrow the search, or make the policy return an equality") \
+AA_CODE(AA_E_NO_RULE, "AGA0706", 403, "forbidden", \
+    "the policy returned a filter for a route whose row does not say how the gateway makes it true", \
+    "a row without enforce in a map of one's own", \
+    "give the row an enforce table") \
+AA_CODE(AA_E_WEBHOOK, "AGA0707", 403, "webhook not allowed", \
+    "the webhook leads back to the backend or to a loopback address", \
+    "a relative URL, the backend's own host, or a host without address", \
+    "use a host of its own for webhooks") \
+AA_CODE(AA_E_STAMP, "AGA0708", 403, "forbidden", \
+    "what would be made does not satisfy the policy's own filter", \
+    "the handler for create returns a filter that it does not also write into the metadata", \
+    "set value.metadata in the handler so that the filter matches it") \
+AA_CODE(AA_E_ENFORCE_BODY, "AGA0709", 422, "bad request body", \
+    "a member of the body that enforcement needs has a wrong form or is missing", \
+    "metadata or config that is no object, an id that is no text, a page that is too large", \
+    "correct the request; the log names the member") \
+AA_CODE(AA_E_BACKEND_ADDRESS, "AGA0710", 500, "configuration error", \
+    "it is not known where enforcement can ask the backend", \
+    "a balancer has no single address, or the proxied path is not the decided one", \
+    "say AgentAuthBackend URL in this place") \
+AA_CODE(AA_E_STREAM_ENDED, "AGA0711", 0, "", \
+    "a streaming answer was cut off", \
+    "its credential expired, or its user or key was changed, meanwhile", \
+    "nothing: a client that still may will come again")
 
 #define AA_CODES_CONFIG \
 AA_CODE(AA_E_CONF_VALUE, "AGA0901", 0, "", \
@@ -269,7 +318,7 @@ AA_CODE(AA_E_CONF_IDLE, "AGA0915", 0, "", \
 
 #define AA_CODES \
     AA_CODES_CREDENTIALS AA_CODES_POLICY AA_CODES_REQUEST AA_CODES_HANDOFF \
-    AA_CODES_STATE AA_CODES_ENDPOINT AA_CODES_CONFIG
+    AA_CODES_STATE AA_CODES_ENDPOINT AA_CODES_ENFORCE AA_CODES_CONFIG
 /* clang-format on */
 
 #endif

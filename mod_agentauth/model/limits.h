@@ -7,6 +7,7 @@
 #define AA_CREDENTIAL_MAX 16384      /* bytes of one credential, any kind */
 #define AA_JWT_MAX AA_CREDENTIAL_MAX /* bytes of a compact JWS */
 #define AA_JOSE_DEPTH_MAX 16         /* nesting of JOSE header and claims */
+#define AA_SEEN_MAX 4096             /* bytes that a connection remembers */
 #define AA_IDENTITY_MAX 255          /* bytes of an identity, UTF-8 */
 #define AA_PERMISSIONS_MAX 1024      /* permissions of one principal */
 #define AA_PERMISSION_BYTES_MAX 256  /* bytes of one permission */
@@ -28,9 +29,19 @@
 #define AA_SIGNING_BYTES_MAX 4096       /* bytes of one of their files */
 
 /* outgoing requests */
-#define AA_HTTP_BODY_MAX (1024 * 1024) /* bytes of an answer */
-#define AA_HTTP_HEADER_MAX 65536       /* bytes of an answer's head */
-#define AA_URL_MAX 2048                /* bytes of a URL that is fetched */
+#define AA_HTTP_BODY_MAX (1024 * 1024)      /* bytes of an answer */
+#define AA_HTTP_HEADER_MAX 65536            /* bytes of an answer's head */
+#define AA_URL_MAX 2048                     /* bytes of a URL that is fetched */
+#define AA_HTTP_FIELDS_MAX 256              /* header fields of an answer */
+#define AA_HTTP_IDLE_MAX 16                 /* idle connections a process */
+#define AA_HTTP_IDLE_TIME (30 * 1000000LL)  /* and how long each stays */
+#define AA_HTTP_IDLE_UNSAFE (1 * 1000000LL) /* … for a POST and the like */
+
+/* questions to a backend */
+#define AA_BACKEND_URL_MAX 32768 /* bytes of a URL, path and query encoded */
+#define AA_BACKEND_ANSWER_MAX (16 * 1024 * 1024) /* bytes of an answer */
+#define AA_BACKEND_TIMEOUT (15 * 1000000LL)      /* in all */
+#define AA_BACKEND_CONNECT (3 * 1000000LL)       /* for connecting */
 
 /* what is handed to the backend */
 #define AA_HANDED_HEADER_MAX 4096 /* bytes of one header of ours */
@@ -68,5 +79,25 @@
 #define AA_EFFECTIVE_BYTES_MAX (1024 * 1024)  /* bytes of effective.json */
 #define AA_PEPPER_LEN 32                      /* bytes */
 #define AA_KEY_USED_INTERVAL (60 * 1000000LL) /* between last-used marks */
+
+/* objects and runs of the backend, in memory that all processes share */
+#define AA_OBJECT_KEYS_MAX 4096       /* keys of one hold: a batch's, twice */
+#define AA_OBJECT_VERSIONS 65536      /* slots of versions */
+#define AA_OBJECT_FACTS 4096          /* facts kept, in sets of … */
+#define AA_OBJECT_FACTS_SET 4         /* … so many: the oldest goes */
+#define AA_OBJECT_FACT_MAX 4096       /* bytes of one */
+#define AA_OBJECT_FACT_TTL 30000000LL /* microseconds it is believed */
+#define AA_OBJECT_IDLE_MAX 64         /* idle descriptors a process */
+#define AA_RUNS_IDENTITIES 4096       /* identities with runs, in sets of … */
+#define AA_RUNS_SET 8                 /* … so many: the longest idle goes */
+#define AA_RUNS_PER_IDENTITY 128      /* the newest of each are kept */
+
+/* enforcement */
+#define AA_ENFORCE_HOLD_WAIT (10 * 1000000LL) /* for the locks of a request */
+#define AA_LIST_PAGE 100                      /* elements fetched at once */
+#define AA_LIST_ELEMENTS_MAX 10000L           /* looked at for one list */
+#define AA_LIST_BYTES_MAX (64 * 1024 * 1024)  /* of answers for one list */
+#define AA_LIST_TIME_MAX (15 * 1000000LL)     /* for one list */
+#define AA_LIST_OFFSET_MAX 1000000L           /* that a client may ask for */
 
 #endif

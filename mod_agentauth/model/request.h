@@ -7,6 +7,8 @@
 #include "apr_tables.h"
 #include "apr_time.h"
 
+typedef struct aa_seen_t aa_seen_t; /* authn/seen.h */
+
 typedef struct aa_request_t {
     const char *method;         /* as sent, upper case as sent */
     const char *path;           /* decoded and normalised, begins with '/' */
@@ -17,6 +19,7 @@ typedef struct aa_request_t {
     const apr_table_t *headers; /* as received, less what is scrubbed */
     apr_time_t now;             /* microseconds; the only clock below */
     apr_pool_t *pool;           /* lives as long as the request */
+    aa_seen_t *seen;            /* of the connection; NULL: none is kept */
 } aa_request_t;
 
 #endif

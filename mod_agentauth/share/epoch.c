@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The epoch page: one mapped file of counters, shared by children and CLI. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -40,6 +41,7 @@ static apr_status_t finish(int fd)
 {
     struct stat st;
     apr_uint64_t head[2] = {0, 0};
+    int code;
 
     if (fstat(fd, &st) != 0)
         return APR_FROM_OS_ERROR(errno);
@@ -50,11 +52,18 @@ static apr_status_t finish(int fd)
         return APR_SUCCESS;
     head[0] = EPOCH_VERSION;
     head[1] = AA_EPOCH_SLOTS;
-    if (ftruncate(fd, sizeof(page_t)) != 0 ||
-        pwrite(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
-        fsync(fd) != 0)
-        return APR_FROM_OS_ERROR(errno);
-    return APR_SUCCESS;
+    errno = 0;
+    /* Room for all of it now: where a hole cannot be filled later, because the
+     * disk is full, storing into the mapping ends the process. */
+    code = posix_fallocate(fd, 0, sizeof(page_t));
+    if (code == 0 &&
+        (pwrite(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
+         fsync(fd) != 0))
+        code = errno ? errno : ENOSPC; /* written in part: it is full */
+    /* Half of its head would be taken for another version. */
+    if (code != 0 && ftruncate(fd, 0) != 0)
+        code = errno;
+    return APR_FROM_OS_ERROR(code);
 }
 
 static const char *unfit(int fd)

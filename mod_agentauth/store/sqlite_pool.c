@@ -17,6 +17,8 @@
 #include "base/private.h"
 #include "store/sqlite_pool.h"
 
+#define WAL_PAUSE 5000 /* microseconds between two tries */
+
 struct aa_sqlite_t {
     const char *file; /* its directory resolved, the file itself no link */
     pthread_mutex_t lock;
@@ -26,8 +28,13 @@ struct aa_sqlite_t {
     pid_t opener;   /* keeps none */
 };
 
-static const char *cause(int code)
+/* What SQLite calls an input/output error may be a full disk, too: it grows
+ * its files in more ways than one. */
+static const char *cause(int code, sqlite3 *db)
 {
+    if (db && (code & 0xff) == SQLITE_IOERR &&
+        sqlite3_system_errno(db) == ENOSPC)
+        code = SQLITE_FULL;
     switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -52,7 +59,7 @@ apr_status_t aa_sqlite_refuse(const aa_sqlite_t *sqlite, sqlite3 *db, int code,
                               aa_error_t *err, apr_pool_t *p)
 {
     aa_refuse(err, p, AA_E_STORE, "store %s: %s (SQLite %d: %s)", sqlite->file,
-              cause(code), code, db ? sqlite3_errmsg(db) : "not opened");
+              cause(code, db), code, db ? sqlite3_errmsg(db) : "not opened");
     if (err)
         err->retry_after = 5;
     return AA_EREFUSED;
@@ -73,6 +80,22 @@ static int wal_seen(void *mode, int n, char **columns, char **names)
     return 0;
 }
 
+/* The switch does not always wait for others that switch as well, whatever the
+ * busy timeout says: it would have to upgrade a lock, and is told at once. */
+static int switch_to_wal(sqlite3 *db, int *is_wal)
+{
+    apr_time_t end = apr_time_now() + AA_STORE_WRITE_WAIT * 1000;
+    int code;
+
+    for (;;) {
+        code =
+            sqlite3_exec(db, "PRAGMA journal_mode=WAL", wal_seen, is_wal, NULL);
+        if ((code & 0xff) != SQLITE_BUSY || apr_time_now() >= end)
+            return code;
+        apr_sleep(WAL_PAUSE);
+    }
+}
+
 /* synchronous=FULL: NORMAL can lose an acknowledged revocation at power loss.
  * The schema is not trusted: what is in the file is data, not code. */
 static int connection_configure(aa_connection_t *c)
@@ -84,8 +107,7 @@ static int connection_configure(aa_connection_t *c)
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     code = sqlite3_exec(c->db, "PRAGMA trusted_schema=OFF", NULL, NULL, NULL);
     if (code == SQLITE_OK)
-        code = sqlite3_exec(c->db, "PRAGMA journal_mode=WAL", wal_seen, &is_wal,
-                            NULL);
+        code = switch_to_wal(c->db, &is_wal);
     if (code == SQLITE_OK && !is_wal)
         code = SQLITE_CANTOPEN;
     if (code == SQLITE_OK)

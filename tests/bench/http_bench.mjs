@@ -251,14 +251,23 @@ async function answer(socket) {
   }
 }
 
-/** All instructions of an httpd -X that starts, answers n times and ends. */
+/** Counts while a connection is served: starting and stopping is never the same. */
+const COUNT = [
+  "valgrind",
+  "-q",
+  "--tool=callgrind",
+  "--vgdb=no",
+  "--toggle-collect=ap_process_connection",
+];
+
+/** All instructions with which an httpd -X answers n times on one connection. */
 async function instructions(row, n, backend, issuer) {
   const file = join(OUT, `${row.name.replace(/\W+/g, "-")}.${n}.callgrind`);
   await rm(file, { force: true });
   const gateway = await startGateway(backend, issuer, row.base !== undefined, {
     mpm: "prefork",
     single: true,
-    under: ["valgrind", "-q", "--tool=callgrind", "--vgdb=no", `--callgrind-out-file=${file}`],
+    under: [...COUNT, `--callgrind-out-file=${file}`],
   });
   try {
     await chmod(file, 0o666); // made by root, written as httpd's user
@@ -269,7 +278,7 @@ async function instructions(row, n, backend, issuer) {
   return Number(/^(?:totals|summary): (\d+)/m.exec(await readFile(file, "latin1"))[1]);
 }
 
-/** Start-up is in both runs and cancels out. */
+/** What the connection and its first request cost is in both runs and cancels out. */
 async function perRequest(row, backend, issuer) {
   const [once_, twice] = await Promise.all(
     [N, 2 * N].map((n) => instructions(row, n, backend, issuer)),

@@ -167,6 +167,19 @@ const ROWS = [
   ["unmatched misspelled", policy("AgentAuthUnmatched denny"), "did you mean 'deny'", policy("AgentAuthUnmatched deny")],
   ["enforce of a later version", policy("AgentAuthEnforce gateway"), "'gateway' is not available in this version", policy("AgentAuthEnforce headers")],
   ["enforce misspelled", policy("AgentAuthEnforce header"), "did you mean 'headers'", policy("AgentAuthEnforce headers")],
+  ...[
+    ["no URL", "127.0.0.1:2024", "is not an http or https URL", "http://127.0.0.1:2024"],
+    ["a balancer", "balancer://pool", "has no address", "https://pool.example/base/"],
+    ["another protocol", "fcgi://127.0.0.1:9000", "is not an http or https URL", "http://127.0.0.1:9000"],
+    ["a user", "http://me:geheim@h/", "has a user", "http://h/"],
+    ["a query", "http://h/?a=b", "has a query or a fragment", "http://h/a"],
+    ["a fragment", '"http://h/#a"', "has a query or a fragment", '"http://h/a"'],
+    ["a port that is none", "http://h:65536/", "is not well formed", "http://h:65535/"],
+    ["no host", "http:///x", "is not well formed", "http://x"],
+    ["a path with two readings", "http://h/a/../b", "can be read in several ways", "http://h/a/b"],
+    ["a socket without a URL", "unix:/run/x.sock", "has no '\\|'", '"unix:/run/x.sock|http://h"'],
+    ["a relative socket", '"unix:run/x.sock|http://h"', "has no absolute path", '"unix:/run/x.sock|http://h/base"'],
+  ].map(([name, wrong, said, right]) => [`backend: ${name}`, policy(`AgentAuthBackend ${wrong}`), `AgentAuthBackend.*${said}`, policy(`AgentAuthBackend ${right}`)]),
   ["pass as misspelled", policy("AgentAuthPassAs assertions"), "did you mean 'assertion'", policy("AgentAuthPassAs assertion")],
   ["forward misspelled", policy("AgentAuthForwardCredential bearar"), "did you mean 'bearer'", policy("AgentAuthForwardCredential bearer")],
   ["unauthorized of a later version", place("AgentAuthUnauthorized login"), "'login' is not available in this version", place("AgentAuthUnauthorized 401")],
@@ -269,6 +282,7 @@ const WARNINGS = [
   ["a host's ProxyPass without enforce", `${policy()}\nProxyPass /agent/ http://127.0.0.1:9/`, "AGA0913: AgentAuthPolicy .*AgentAuthEnforce is not set", `${policy()}\nProxyPass /other/ http://127.0.0.1:9/`],
   ["enforce from a place above", policy("ProxyPass http://127.0.0.1:9"), "AGA0913", `${place("AgentAuthEnforce headers", "/")}\n${policy("ProxyPass http://127.0.0.1:9")}`],
   ["nocanon", policy("AgentAuthEnforce headers\nProxyPass http://127.0.0.1:9 nocanon"), "AGA0913: ProxyPass .*nocanon", policy("AgentAuthEnforce headers\nProxyPass http://127.0.0.1:9")],
+  ["backend without a policy", place("AgentAuthBackend http://h"), "AGA0915: AgentAuthBackend", policy("AgentAuthBackend http://h")],
   ["routes without a policy", place("AgentAuthRoutes none"), "AGA0915: AgentAuthRoutes", policy("AgentAuthRoutes langgraph")],
   ["a policy without AuthType", "<Location /agent>\nAgentAuthPolicy policy.lua\n</Location>", "AGA0903: AgentAuthPolicy", policy()],
 ];
@@ -346,6 +360,9 @@ describe("configtest as a whole", { skip }, () => {
     const outside = configtest(`AgentAuthIssuerSecret ${secret}`);
     assert.notEqual(outside.code, 0);
     assert.ok(!outside.said.includes(secret), outside.said);
+    const backend = configtest(policy(`AgentAuthBackend http://me:${secret}@h/`));
+    assert.notEqual(backend.code, 0);
+    assert.ok(!backend.said.includes(secret), backend.said);
   });
 
   test("a dump of the configuration does not show a secret", () => {

@@ -3,122 +3,25 @@
 // with the adapter of the docs, the real SDK.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { startGates } from "./lib/gate.mjs";
-import { startHttpd, until } from "./lib/httpd.mjs";
-import { makeIssuer } from "./lib/jwt.mjs";
-import { startLangGraph } from "./lib/langgraph.mjs";
+import { startAgents } from "./lib/agents.mjs";
+import { until } from "./lib/httpd.mjs";
 import { HOWTO, OWNERS } from "./lib/policies.mjs";
-import { agentServerSuite, sdkClient } from "./lib/suite.mjs";
+import { agentServerSuite } from "./lib/suite.mjs";
 
-const SERVER_NAME = "gateway.test";
-const AUDIENCE = "agents";
 const RELOAD = 250; // ms, AgentAuthReloadInterval
-const PERMISSIONS = { alice: [], bob: [], admin: ["admin"] };
-
-function config({ issuer, backendPort }) {
-  const section = (httpd) =>
-    issuer
-      ? `<AgentAuthIssuer ${issuer.url}>
-  AgentAuthAudience ${issuer.audience}
-  AgentAuthJWKS "${httpd.path("issuer.json")}"
-  AgentAuthIdentityPrefix ""
-</AgentAuthIssuer>`
-      : "";
-  return (httpd) => `${section(httpd)}
-<Location "/">
-  AuthType AgentAuth
-  Require valid-user
-  AgentAuthPolicy "${httpd.path("policy.lua")}"
-  AgentAuthEnforce headers
-  AgentAuthPassAs both
-  AgentAuthAssertionAudience ${AUDIENCE}
-  ProxyPass http://127.0.0.1:${backendPort}/ flushpackets=on
-</Location>`;
-}
-
-/**
- * Gateway and agent server. The server needs the gateway's address for its
- * keys and the gateway the server's for its proxy: so the gateway starts with
- * a backend that is nowhere and learns the right one by a graceful restart.
- */
-async function startWorld({ mpm, policy, bearer }) {
-  const issuer = bearer ? makeIssuer("https://issuer.test", "gateway") : null;
-  const gates = await startGates();
-  const undo = [() => gates.close()];
-  const stop = async () => {
-    for (const step of undo.splice(0).reverse()) await step();
-  };
-  try {
-    const httpd = await startHttpd({
-      mpm,
-      serverName: SERVER_NAME,
-      modules: ["proxy", "proxy_http"],
-      config: config({ issuer, backendPort: 9 }),
-      async prepare(h) {
-        await h.write("policy.lua", policy);
-        if (issuer) await h.write("issuer.json", issuer.jwks);
-      },
-    });
-    undo.push(() => httpd.stop());
-    const server = await startLangGraph({
-      gate: gates.url,
-      env: {
-        AGENTAUTH_JWKS: `${httpd.url}/.well-known/agentauth/jwks.json`,
-        AGENTAUTH_ISSUER: `http://${SERVER_NAME}`,
-        AGENTAUTH_AUDIENCE: AUDIENCE,
-      },
-    });
-    undo.push(() => server.stop());
-    await httpd.configure(config({ issuer, backendPort: server.port }));
-    await httpd.graceful();
-
-    const credentials = {};
-    for (const [name, permissions] of Object.entries(PERMISSIONS)) {
-      if (issuer) credentials[name] = issuer.token(name, { permissions });
-      else {
-        await httpd.addUser(name, { permissions });
-        credentials[name] = await httpd.addKey(name);
-      }
-    }
-    const headers = (name) =>
-      issuer
-        ? { Authorization: `Bearer ${credentials[name]}` }
-        : { "X-API-Key": credentials[name] };
-    return {
-      httpd,
-      server,
-      gates,
-      headers,
-      stop,
-      client: (name) => sdkClient({ apiUrl: httpd.url, defaultHeaders: headers(name) }),
-      raw(name, method, path, json, more = {}) {
-        const body = json === undefined ? undefined : JSON.stringify(json);
-        const type = body ? { "Content-Type": "application/json" } : {};
-        return fetch(httpd.url + path, {
-          method,
-          headers: { ...headers(name), ...type, ...more },
-          body,
-        });
-      },
-    };
-  } catch (error) {
-    await stop().catch(() => {});
-    throw error;
-  }
-}
 
 describe("API keys, event", () =>
-  agentServerSuite(() => startWorld({ mpm: "event", policy: OWNERS })));
+  agentServerSuite(() => startAgents({ mpm: "event", policy: OWNERS })));
 
 describe("bearer tokens, worker", () =>
-  agentServerSuite(() => startWorld({ mpm: "worker", policy: OWNERS, bearer: true })));
+  agentServerSuite(() => startAgents({ mpm: "worker", policy: OWNERS, bearer: true })));
 
 describe("LangGraph's how-to policy, prefork", () =>
-  agentServerSuite(() => startWorld({ mpm: "prefork", policy: HOWTO }), { admin: false }));
+  agentServerSuite(() => startAgents({ mpm: "prefork", policy: HOWTO }), { admin: false }));
 
 describe("around the agent server", () => {
   let world;
-  before(async () => (world = await startWorld({ mpm: "event", policy: OWNERS })));
+  before(async () => (world = await startAgents({ mpm: "event", policy: OWNERS })));
   after(() => world?.stop());
 
   test("nobody is refused, and told how to come", async () => {

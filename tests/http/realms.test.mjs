@@ -39,6 +39,7 @@ const HOSTS = [
   ["red-too.test", 0, "red.test", (h) => block(h, "red", "red", "r:")],
   ["green.test", 1, "green", (h) => block(h, "green", "green", "green:")],
   ["plain.test", 1, "plain", () => ""],
+  ["bare.test", 1, undefined, () => ""], // not one directive of ours
   ["odd.test", 1, "odd", () => "AgentAuthAPIKeyPrefix odd-key-\nAgentAuthAPIKeyHeader X-Odd"],
 ];
 
@@ -47,7 +48,7 @@ before(async () => {
   for (const name of ["red", "blue", "green"]) issuers[name] = makeIssuer(`https://${name}.test`, "gateway");
   [issuers.same1, issuers.same2] = twins();
   httpd = await startHttpd({
-    ports: 2,
+    ports: 3,
     modules: ["proxy", "proxy_http"],
     async prepare(h) {
       await h.write("policy.lua", POLICY);
@@ -65,9 +66,12 @@ ${HOSTS.map(([name, port, realm, more]) => `<VirtualHost 127.0.0.1:${h.ports[por
   ${realm ? `AgentAuthRealm ${realm}` : ""}
   ${more(h)}
   ProxyPass "/" "${echo.url}/"
-</VirtualHost>`).join("\n")}`,
+</VirtualHost>`).join("\n")}
+<VirtualHost 127.0.0.1:${h.ports[2]}>
+  ProxyPass "/" "${echo.url}/"
+</VirtualHost>`,
   });
-  for (const realm of ["red.test", "blue.test", "green", "plain", "odd"]) {
+  for (const realm of ["red.test", "blue.test", "green", "plain", "odd", "bare.test", "gateway.test"]) {
     await httpd.addUser("alice", { realm, permissions: [realm] });
     keys[realm] = await httpd.addKey("alice", { realm });
   }
@@ -106,10 +110,17 @@ async function matrix(credentials) {
   }
 }
 
+test("a host without a name is of the main server's realm", async () => {
+  for (const [key, wanted] of [[keys["gateway.test"], 200], [keys["bare.test"], 401]]) {
+    const answer = await httpd.request({ port: httpd.ports[2], path: "/x", headers: ["X-API-Key", key] });
+    assert.equal(answer.status, wanted);
+  }
+});
+
 test("the command knows each realm once", async () => {
   const { code, stderr } = await httpd.cli("user", "list");
   assert.equal(code, 2);
-  for (const realm of ["red.test", "blue.test", "green", "plain", "odd"])
+  for (const realm of ["red.test", "blue.test", "green", "plain", "odd", "bare.test"])
     assert.equal(stderr.split(/[\s,:]+/).filter((word) => word === realm).length, 1, stderr);
 });
 
@@ -120,6 +131,7 @@ describe("keys", () => {
       { name: "blue-key", credential: keys["blue.test"], good: { "blue.test": "alice" } },
       { name: "green-key", credential: keys.green, good: { "green.test": "alice" } },
       { name: "plain-key", credential: keys.plain, good: { "plain.test": "alice" } },
+      { name: "bare-key", credential: keys["bare.test"], good: { "bare.test": "alice" } },
       { name: "odd-key", credential: keys.odd, good: { "odd.test": "alice" } },
     ]);
   });

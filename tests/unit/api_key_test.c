@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Users and API keys: format, rules, and a revocation that is seen at once. */
-#include <signal.h>
-
+/* Users and API keys: format and rules. */
 #include "apr_strings.h"
 #include "authn/cache.h"
 #include "base/crypto.h"
@@ -10,27 +8,6 @@
 #include "store/driver.h"
 
 static const char *const abc[] = {"a", "b", "c", NULL};
-
-static apr_status_t verify(stage_t *stage, aa_principal_t **principal,
-                           const char *text, apr_time_t now, aa_error_t *err)
-{
-    memset(err, 0, sizeof(*err));
-    return aa_key_verify(principal, &stage->accounts, REALM, text,
-                         stage_prefixes, now, err, stage->pool);
-}
-
-/* AA_E_NONE: it is good. */
-static aa_code_e verdict(stage_t *stage, const char *text, apr_time_t now)
-{
-    aa_principal_t *principal;
-    aa_error_t err;
-    apr_status_t rv = verify(stage, &principal, text, now, &err);
-
-    assert_int_equal(rv == APR_SUCCESS, principal != NULL);
-    assert_int_equal(rv == AA_EREFUSED, err.code != AA_E_NONE);
-    aa_principal_unref(principal);
-    return err.code;
-}
 
 /* ------------------------------------------------------------------- format */
 
@@ -112,9 +89,9 @@ static void key_broken(void **state)
             at += (int)strlen(bad);
         if (broken_rows[i].at != 99)
             bad[at] = broken_rows[i].to;
-        assert_int_equal(verdict(stage, bad, T0), AA_E_KEY_CHECKSUM);
+        assert_int_equal(stage_key_verdict(stage, bad, T0), AA_E_KEY_CHECKSUM);
     }
-    assert_int_equal(verdict(stage, text, T0), AA_E_NONE);
+    assert_int_equal(stage_key_verdict(stage, text, T0), AA_E_NONE);
 }
 
 /* Every single letter counts, whatever it is changed to. */
@@ -129,7 +106,7 @@ static void key_each_letter_counts(void **state)
         char *bad = apr_pstrdup(stage->pool, text);
 
         bad[i] = bad[i] == 'x' ? 'y' : 'x';
-        assert_int_equal(verdict(stage, bad, T0), AA_E_KEY_CHECKSUM);
+        assert_int_equal(stage_key_verdict(stage, bad, T0), AA_E_KEY_CHECKSUM);
     }
 }
 
@@ -141,8 +118,9 @@ static void key_checksum_comes_before_the_store(void **state)
     aa_error_t err;
 
     stage->accounts.store = NULL; /* whoever looks, crashes */
-    assert_int_equal(verify(stage, &principal, PREFIX "nonsense", T0, &err),
-                     AA_EREFUSED);
+    assert_int_equal(
+        stage_key_verify(stage, &principal, PREFIX "nonsense", T0, &err),
+        AA_EREFUSED);
     assert_int_equal(err.code, AA_E_KEY_CHECKSUM);
     stage->accounts.store = store;
 }
@@ -174,7 +152,7 @@ static void key_prefixes(void **state)
     assert_int_equal(aa_key_create(&old, &stage->accounts, &key, "old-", T0,
                                    &err, stage->pool),
                      APR_SUCCESS);
-    assert_int_equal(verdict(stage, old, T0), AA_E_NONE);
+    assert_int_equal(stage_key_verdict(stage, old, T0), AA_E_NONE);
     assert_int_equal(aa_key_verify(&principal, &stage->accounts, REALM, text,
                                    longer, T0, &err, stage->pool),
                      APR_SUCCESS);
@@ -212,47 +190,50 @@ static void key_one_answer(void **state)
     short_lived = stage_key(stage, &brief, "alice");
     other_secret = forge(stage, key.id, "0123456789abcdefghijABCDEFGHIJxy");
 
-    assert_int_equal(verdict(stage, text, T0), AA_E_NONE);
+    assert_int_equal(stage_key_verdict(stage, text, T0), AA_E_NONE);
     print_message("unknown id\n");
     assert_int_equal(
-        verdict(stage,
-                forge(stage, "AAAAAAAAAA", "0123456789abcdefghijABCDEFGHIJxy"),
-                T0),
+        stage_key_verdict(
+            stage,
+            forge(stage, "AAAAAAAAAA", "0123456789abcdefghijABCDEFGHIJxy"), T0),
         AA_E_KEY_UNKNOWN);
     print_message("wrong secret\n");
-    assert_int_equal(verdict(stage, other_secret, T0), AA_E_KEY_UNKNOWN);
+    assert_int_equal(stage_key_verdict(stage, other_secret, T0),
+                     AA_E_KEY_UNKNOWN);
     print_message("another realm\n");
     assert_int_equal(aa_key_verify(&principal, &stage->accounts, "other", text,
                                    stage_prefixes, T0, &err, stage->pool),
                      AA_EREFUSED);
     assert_int_equal(err.code, AA_E_KEY_UNKNOWN);
     print_message("expired\n");
-    assert_int_equal(verdict(stage, short_lived, T0 + 90 * SECOND - 1),
-                     AA_E_NONE);
-    assert_int_equal(verdict(stage, short_lived, T0 + 90 * SECOND),
+    assert_int_equal(
+        stage_key_verdict(stage, short_lived, T0 + 90 * SECOND - 1), AA_E_NONE);
+    assert_int_equal(stage_key_verdict(stage, short_lived, T0 + 90 * SECOND),
                      AA_E_KEY_UNKNOWN);
     print_message("disabled\n");
     assert_int_equal(
         aa_user_disable(&stage->accounts, REALM, "alice", 1, &err, stage->pool),
         APR_SUCCESS);
-    assert_int_equal(verdict(stage, text, T0), AA_E_KEY_UNKNOWN);
+    assert_int_equal(stage_key_verdict(stage, text, T0), AA_E_KEY_UNKNOWN);
     assert_int_equal(
         aa_user_disable(&stage->accounts, REALM, "alice", 0, &err, stage->pool),
         APR_SUCCESS);
-    assert_int_equal(verdict(stage, text, T0), AA_E_NONE);
+    assert_int_equal(stage_key_verdict(stage, text, T0), AA_E_NONE);
     print_message("revoked\n");
     assert_int_equal(
         aa_key_revoke(&stage->accounts, REALM, key.id, &err, stage->pool),
         APR_SUCCESS);
-    assert_int_equal(verdict(stage, text, T0), AA_E_KEY_UNKNOWN);
-    assert_int_equal(verdict(stage, short_lived, T0), AA_E_NONE);
+    assert_int_equal(stage_key_verdict(stage, text, T0), AA_E_KEY_UNKNOWN);
+    assert_int_equal(stage_key_verdict(stage, short_lived, T0), AA_E_NONE);
     print_message("user deleted, name given again\n");
     assert_int_equal(
         aa_user_delete(&stage->accounts, REALM, "alice", &err, stage->pool),
         APR_SUCCESS);
-    assert_int_equal(verdict(stage, short_lived, T0), AA_E_KEY_UNKNOWN);
+    assert_int_equal(stage_key_verdict(stage, short_lived, T0),
+                     AA_E_KEY_UNKNOWN);
     stage_user(stage, "alice", NULL);
-    assert_int_equal(verdict(stage, short_lived, T0), AA_E_KEY_UNKNOWN);
+    assert_int_equal(stage_key_verdict(stage, short_lived, T0),
+                     AA_E_KEY_UNKNOWN);
 }
 
 static void key_of_another_pepper(void **state)
@@ -264,7 +245,7 @@ static void key_of_another_pepper(void **state)
     stage_user(stage, "alice", NULL);
     text = stage_key(stage, NULL, "alice");
     stage->accounts.pepper = other;
-    assert_int_equal(verdict(stage, text, T0), AA_E_KEY_UNKNOWN);
+    assert_int_equal(stage_key_verdict(stage, text, T0), AA_E_KEY_UNKNOWN);
 }
 
 static void key_damaged_record(void **state)
@@ -283,7 +264,7 @@ static void key_damaged_record(void **state)
          *sql; sql++) {
         print_message("%s\n", *sql);
         assert_int_equal(stage_sql(stage, *sql, NULL), APR_SUCCESS);
-        assert_int_equal(verdict(stage, text, T0), AA_E_STORE);
+        assert_int_equal(stage_key_verdict(stage, text, T0), AA_E_STORE);
     }
 }
 
@@ -318,7 +299,7 @@ static void key_permissions(void **state)
         if (permission_rows[i].has_list)
             key.permissions = permission_rows[i].key;
         text = stage_key(stage, &key, "alice");
-        assert_int_equal(verify(stage, &principal, text, T0, &err),
+        assert_int_equal(stage_key_verify(stage, &principal, text, T0, &err),
                          APR_SUCCESS);
         for (const char *const *at = principal->permissions; *at; at++)
             got = apr_pstrcat(stage->pool, got, *got ? " " : "", *at, NULL);
@@ -340,7 +321,8 @@ static void key_principal(void **state)
 
     stage_user(stage, "alice", abc);
     text = stage_key(stage, &key, "alice");
-    assert_int_equal(verify(stage, &principal, text, T0, &err), APR_SUCCESS);
+    assert_int_equal(stage_key_verify(stage, &principal, text, T0, &err),
+                     APR_SUCCESS);
     assert_int_equal(principal->method, AA_METHOD_APIKEY);
     assert_string_equal(principal->identity, "alice");
     assert_string_equal(principal->credential_id, key.id);
@@ -354,7 +336,8 @@ static void key_principal(void **state)
         "alice");
     aa_principal_unref(principal);
     text = stage_key(stage, NULL, "alice");
-    assert_int_equal(verify(stage, &principal, text, T0, &err), APR_SUCCESS);
+    assert_int_equal(stage_key_verify(stage, &principal, text, T0, &err),
+                     APR_SUCCESS);
     assert_int_equal(principal->stale, T0 + 60 * SECOND);
     aa_principal_unref(principal);
 }
@@ -379,7 +362,8 @@ static void key_last_used(void **state)
     text = stage_key(stage, NULL, "alice");
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         print_message("%s\n", rows[i].name);
-        assert_int_equal(verdict(stage, text, T0 + rows[i].at), AA_E_NONE);
+        assert_int_equal(stage_key_verdict(stage, text, T0 + rows[i].at),
+                         AA_E_NONE);
         assert_int_equal(stage_number(stage, "SELECT last_used FROM api_keys"),
                          T0 + rows[i].mark);
     }
@@ -392,7 +376,7 @@ static apr_status_t verify_inside(void *baton, aa_tx_t *tx, apr_pool_t *p)
 
     (void)tx;
     (void)p;
-    *(aa_code_e *)((void **)baton)[2] = verdict(stage, text, T0);
+    *(aa_code_e *)((void **)baton)[2] = stage_key_verdict(stage, text, T0);
     return APR_SUCCESS;
 }
 
@@ -564,22 +548,28 @@ static void key_rotation(void **state)
     assert_string_equal(next.permissions[2], "c");
     assert_int_equal(next.expires, T0 + 1010 * SECOND);
     assert_string_not_equal(next.id, key.id);
-    assert_int_equal(verdict(stage, new, T0 + 1010 * SECOND - 1), AA_E_NONE);
-    assert_int_equal(verdict(stage, old, T0 + 110 * SECOND - 1), AA_E_NONE);
-    assert_int_equal(verdict(stage, old, T0 + 110 * SECOND), AA_E_KEY_UNKNOWN);
+    assert_int_equal(stage_key_verdict(stage, new, T0 + 1010 * SECOND - 1),
+                     AA_E_NONE);
+    assert_int_equal(stage_key_verdict(stage, old, T0 + 110 * SECOND - 1),
+                     AA_E_NONE);
+    assert_int_equal(stage_key_verdict(stage, old, T0 + 110 * SECOND),
+                     AA_E_KEY_UNKNOWN);
     print_message("again: never later\n");
     assert_int_equal(aa_key_rotate(&newest, &last, &stage->accounts, REALM,
                                    key.id, PREFIX, 900 * SECOND,
                                    T0 + 20 * SECOND, &err, stage->pool),
                      APR_SUCCESS);
-    assert_int_equal(verdict(stage, old, T0 + 110 * SECOND), AA_E_KEY_UNKNOWN);
+    assert_int_equal(stage_key_verdict(stage, old, T0 + 110 * SECOND),
+                     AA_E_KEY_UNKNOWN);
     print_message("at once\n");
     assert_int_equal(aa_key_rotate(&newest, &last, &stage->accounts, REALM,
                                    next.id, PREFIX, 0, T0 + 20 * SECOND, &err,
                                    stage->pool),
                      APR_SUCCESS);
-    assert_int_equal(verdict(stage, new, T0 + 20 * SECOND), AA_E_KEY_UNKNOWN);
-    assert_int_equal(verdict(stage, newest, T0 + 20 * SECOND), AA_E_NONE);
+    assert_int_equal(stage_key_verdict(stage, new, T0 + 20 * SECOND),
+                     AA_E_KEY_UNKNOWN);
+    assert_int_equal(stage_key_verdict(stage, newest, T0 + 20 * SECOND),
+                     AA_E_NONE);
     print_message("what has ended has no successor\n");
     assert_int_equal(aa_key_rotate(&newest, &last, &stage->accounts, REALM,
                                    next.id, PREFIX, 0, T0 + 20 * SECOND, &err,
@@ -590,190 +580,6 @@ static void key_rotation(void **state)
                      APR_ENOENT);
     assert_null(newest);
 }
-
-/* ------------------------------------------- revocation and its interleavings
- *
- * A reader reads the row, takes the epoch, reads again, tags, caches. The
- * writer commits, then bumps, then returns. At whatever point the one comes
- * between the steps of the other: once the writer has returned, nobody may
- * believe the key any more. */
-
-/** Between which steps of the reader something happens. */
-typedef enum point_e {
-    BEFORE_FIRST,  /* reading */
-    AFTER_FIRST,   /* the epoch comes next */
-    BEFORE_SECOND, /* the epoch has been taken */
-    AFTER_SECOND,
-    AFTER_ALL, /* the fact is in the cache */
-    POINTS
-} point_e;
-
-static const char *const point_names[POINTS] = {
-    "before the first reading", "after it", "before the second reading",
-    "after it, too", "when it is cached"};
-
-static struct {
-    const aa_store_driver_t *real;
-    stage_t *stage;
-    int reads; /* so far */
-    point_e commit, bump;
-} interleaving;
-
-static void writer_commits(stage_t *stage)
-{
-    aa_store_t *store = stage->accounts.store;
-    aa_store_t plain = {interleaving.real, store->handle};
-
-    stage->accounts.store = &plain;
-    assert_int_equal(stage_sql(stage, "UPDATE api_keys SET revoked = 1", NULL),
-                     APR_SUCCESS);
-    stage->accounts.store = store;
-}
-
-static void writer_bumps(stage_t *stage)
-{
-    aa_epoch_bump(stage->accounts.epoch,
-                  aa_epoch_slot(stage->accounts.epoch, REALM, "alice"));
-}
-
-static void point_reached(point_e point)
-{
-    if (point == interleaving.commit)
-        writer_commits(interleaving.stage);
-    if (point == interleaving.bump)
-        writer_bumps(interleaving.stage);
-}
-
-static apr_status_t read_between(void *handle, const char *sql,
-                                 const aa_value_t *args, int nargs,
-                                 aa_row_fn *row, void *baton, aa_error_t *err,
-                                 apr_pool_t *p)
-{
-    int second = interleaving.reads++;
-    apr_status_t rv;
-
-    point_reached(second ? BEFORE_SECOND : BEFORE_FIRST);
-    rv = interleaving.real->read(handle, sql, args, nargs, row, baton, err, p);
-    point_reached(second ? AFTER_SECOND : AFTER_FIRST);
-    return rv;
-}
-
-static void revocation_between(stage_t *stage)
-{
-    unsigned char digest[AA_SHA256_LEN] = {1};
-    const char *text = stage_key(stage, NULL, "alice");
-    aa_authn_cache_t *cache;
-    aa_principal_t *principal;
-    aa_error_t err;
-
-    assert_int_equal(aa_authn_cache_create(&cache, stage->accounts.epoch, 16,
-                                           1 << 20, stage->pool),
-                     APR_SUCCESS);
-    interleaving.reads = 0;
-    if (verify(stage, &principal, text, T0, &err) == APR_SUCCESS) {
-        aa_authn_cache_put(cache, digest, principal, T0);
-        aa_principal_unref(principal);
-    }
-    assert_int_equal(interleaving.reads, 2);
-    if (interleaving.commit == AFTER_ALL) { /* it was true until now */
-        principal = aa_authn_cache_get(cache, digest, T0);
-        assert_non_null(principal);
-        aa_principal_unref(principal);
-    }
-    point_reached(AFTER_ALL);
-    /* here the writer's command returns */
-    interleaving.commit = interleaving.bump = POINTS;
-    assert_null(aa_authn_cache_get(cache, digest, T0));
-    assert_int_equal(verdict(stage, text, T0), AA_E_KEY_UNKNOWN);
-}
-
-static void revocation_interleavings(void **state)
-{
-    stage_t *stage = *state;
-    aa_store_driver_t between = *stage->accounts.store->driver;
-
-    interleaving.real = stage->accounts.store->driver;
-    interleaving.stage = stage;
-    between.read = read_between;
-    stage->accounts.store->driver = &between;
-    interleaving.commit = interleaving.bump = POINTS;
-    stage_user(stage, "alice", NULL);
-    for (point_e commit = BEFORE_FIRST; commit < POINTS; commit++)
-        for (point_e bump = commit; bump < POINTS; bump++) {
-            print_message("commit %s, bump %s\n", point_names[commit],
-                          point_names[bump]);
-            interleaving.commit = commit;
-            interleaving.bump = bump;
-            revocation_between(stage);
-        }
-    stage->accounts.store->driver = interleaving.real;
-}
-
-/* The writer is killed between commit and bump: a minute at the most. */
-static void revocation_without_bump(void **state)
-{
-    stage_t *stage = *state;
-    unsigned char key[AA_SHA256_LEN] = {1};
-    aa_authn_cache_t *cache;
-    aa_principal_t *principal;
-    aa_key_t record = {0};
-    aa_error_t err;
-    const char *text;
-
-    stage_user(stage, "alice", NULL);
-    text = stage_key(stage, &record, "alice");
-    assert_int_equal(aa_authn_cache_create(&cache, stage->accounts.epoch, 16,
-                                           1 << 20, stage->pool),
-                     APR_SUCCESS);
-    assert_int_equal(verify(stage, &principal, text, T0, &err), APR_SUCCESS);
-    aa_authn_cache_put(cache, key, principal, T0);
-    assert_int_equal(stage_sql(stage, "UPDATE api_keys SET revoked = 1", NULL),
-                     APR_SUCCESS);
-    assert_ptr_equal(aa_authn_cache_get(cache, key, T0 + 59 * SECOND),
-                     principal);
-    aa_principal_unref(principal);
-    assert_null(aa_authn_cache_get(cache, key, T0 + 60 * SECOND));
-    assert_int_equal(verdict(stage, text, T0 + 60 * SECOND), AA_E_KEY_UNKNOWN);
-    print_message("called again, the command makes good for it\n");
-    aa_authn_cache_put(cache, key, principal, T0);
-    assert_int_equal(
-        aa_key_revoke(&stage->accounts, REALM, record.id, &err, stage->pool),
-        APR_SUCCESS);
-    assert_null(aa_authn_cache_get(cache, key, T0));
-    aa_principal_unref(principal);
-}
-
-/* Every change of a user or a key is told to all processes. */
-static void each_change_bumps(void **state)
-{
-    stage_t *stage = *state;
-    aa_accounts_t *accounts = &stage->accounts;
-    apr_uint32_t slot = aa_epoch_slot(accounts->epoch, REALM, "alice");
-    aa_user_t user = {REALM, "alice", NULL, T0, 0};
-    aa_key_t key = {.realm = REALM, .owner = "alice"}, next;
-    aa_error_t err;
-    const char *text;
-    apr_uint64_t epoch = aa_epoch_get(accounts->epoch, slot);
-
-#define BUMPS(call)                                                            \
-    do {                                                                       \
-        print_message("%s\n", #call);                                          \
-        assert_int_equal(call, APR_SUCCESS);                                   \
-        assert_int_equal(aa_epoch_get(accounts->epoch, slot), ++epoch);        \
-    } while (0)
-
-    BUMPS(aa_user_create(accounts, &user, &err, stage->pool));
-    BUMPS(aa_key_create(&text, accounts, &key, PREFIX, T0, &err, stage->pool));
-    BUMPS(aa_key_rotate(&text, &next, accounts, REALM, key.id, PREFIX, SECOND,
-                        T0, &err, stage->pool));
-    BUMPS(aa_key_revoke(accounts, REALM, key.id, &err, stage->pool));
-    BUMPS(aa_user_disable(accounts, REALM, "alice", 1, &err, stage->pool));
-    BUMPS(aa_user_disable(accounts, REALM, "alice", 0, &err, stage->pool));
-    BUMPS(aa_user_delete(accounts, REALM, "alice", &err, stage->pool));
-}
-
-#define WITH_STAGE(f)                                                          \
-    cmocka_unit_test_setup_teardown(f, stage_open, stage_close)
 
 int main(void)
 {
@@ -795,9 +601,6 @@ int main(void)
         WITH_STAGE(user_unknown),
         WITH_STAGE(users_and_keys_are_listed),
         WITH_STAGE(key_rotation),
-        WITH_STAGE(revocation_interleavings),
-        WITH_STAGE(revocation_without_bump),
-        WITH_STAGE(each_change_bumps),
     };
 
     return cmocka_run_group_tests_name("api_key", tests, NULL, NULL);

@@ -2,6 +2,7 @@
 /* Which credential decides, and what happens when it does not. */
 #include "apr_strings.h"
 #include "authn/authn.h"
+#include "authn/seen.h"
 #include "base/crypto.h"
 #include "model/limits.h"
 #include "stage.h"
@@ -566,8 +567,164 @@ static void check_never_caches_the_handler(void **state)
     }
 }
 
-#define WITH_STAGE(f)                                                          \
-    cmocka_unit_test_setup_teardown(f, stage_open, stage_close)
+/* ------------------------------------------- what a connection proved last */
+
+#define KEPT "abcdefghijklmnopqrstuvwxyz"
+
+static const struct {
+    const char *name, *text;
+    int salt; /* 0: of the host where it was proved */
+    int found;
+} seen_rows[] = {
+    {"the same", KEPT, 0, 1},
+    {"another host", KEPT, 1, 0},
+    {"the first byte differs", "Abcdefghijklmnopqrstuvwxyz", 0, 0},
+    {"the eighth byte differs", "abcdefgHijklmnopqrstuvwxyz", 0, 0},
+    {"the last byte differs", "abcdefghijklmnopqrstuvwxyZ", 0, 0},
+    {"one byte less", "abcdefghijklmnopqrstuvwxy", 0, 0},
+    {"one byte more", KEPT "z", 0, 0},
+    {"nothing", "", 0, 0},
+};
+
+static aa_credential_t proved(const char *text, apr_size_t len)
+{
+    aa_credential_t one = {
+        .method = AA_METHOD_BEARER, .text = text, .len = len, .has_digest = 1};
+
+    memset(one.digest, text[0], sizeof(one.digest));
+    return one;
+}
+
+static int is_seen(const aa_seen_t *seen, const char *text, apr_size_t len,
+                   const aa_authn_conf_t *conf)
+{
+    aa_credential_t got = {.text = text, .len = len};
+    aa_credential_t wanted = proved(text, len);
+    int found = aa_seen_find(&got, seen, conf);
+
+    assert_int_equal(got.has_digest, found);
+    assert_int_equal(got.method, found ? AA_METHOD_BEARER : 0);
+    if (found)
+        assert_memory_equal(got.digest, wanted.digest, sizeof(got.digest));
+    return found;
+}
+
+static void seen_table(void **state)
+{
+    stage_t *stage = *state;
+    aa_seen_t *seen = aa_seen_create(stage->pool);
+    aa_authn_conf_t conf = {0}, other = {.cache_salt = {0, 1}};
+    aa_credential_t one = proved(KEPT, strlen(KEPT));
+
+    assert_false(is_seen(NULL, KEPT, strlen(KEPT), &conf));
+    assert_false(is_seen(seen, KEPT, strlen(KEPT), &conf));
+    aa_seen_keep(NULL, &one, &conf);
+    aa_seen_keep(seen, &one, &conf);
+    for (size_t i = 0; i < sizeof(seen_rows) / sizeof(*seen_rows); i++) {
+        print_message("%s\n", seen_rows[i].name);
+        assert_int_equal(is_seen(seen, seen_rows[i].text,
+                                 strlen(seen_rows[i].text),
+                                 seen_rows[i].salt ? &other : &conf),
+                         seen_rows[i].found);
+    }
+    aa_seen_forget(seen);
+    assert_false(is_seen(seen, KEPT, strlen(KEPT), &conf));
+    aa_seen_forget(seen);
+    aa_seen_forget(NULL);
+}
+
+/* One at a time, shorter after longer and longer after shorter. */
+static void seen_replaced(void **state)
+{
+    static const apr_size_t lens[] = {
+        1, 900, 20, 900, 901, AA_SEEN_MAX, AA_SEEN_MAX + 1, 5};
+    stage_t *stage = *state;
+    aa_seen_t *seen = aa_seen_create(stage->pool);
+    aa_authn_conf_t conf = {0};
+    const char *former = "";
+
+    for (size_t i = 0; i < sizeof(lens) / sizeof(*lens); i++) {
+        char *text = apr_palloc(stage->pool, lens[i] + 1);
+        aa_credential_t one;
+
+        memset(text, 'a' + (int)i, lens[i]);
+        text[lens[i]] = '\0';
+        one = proved(text, lens[i]);
+        aa_seen_keep(seen, &one, &conf);
+        assert_int_equal(is_seen(seen, text, lens[i], &conf),
+                         lens[i] <= AA_SEEN_MAX);
+        assert_false(is_seen(seen, former, strlen(former), &conf));
+        former = text;
+    }
+}
+
+/* Two people behind one proxy, a place where keys do not count, a key that is
+ * revoked: memory spares the digest and decides nothing. */
+static void seen_decides_nothing(void **state)
+{
+    stage_t *stage = *state;
+    aa_seen_t *seen = aa_seen_create(stage->pool);
+    aa_authn_cache_t *cache;
+    const char *texts[2], *names[] = {"alice", "brian"};
+    scene_t *scenes[2], *wrong = scene_make(stage, NULL, MINE);
+    aa_key_t keys[2] = {{0}};
+    aa_code_e code;
+    aa_error_t err;
+
+    assert_int_equal(aa_authn_cache_create(&cache, stage->accounts.epoch, 16,
+                                           1 << 20, stage->pool),
+                     APR_SUCCESS);
+    for (int i = 0; i < 2; i++) {
+        stage_user(stage, names[i], NULL);
+        texts[i] = stage_key(stage, &keys[i], names[i]);
+        scenes[i] = scene_make(stage, NULL, texts[i]);
+        scenes[i]->conf.cache = cache;
+        scenes[i]->request.seen = seen;
+    }
+    for (int i = 0; i < 8; i++)
+        assert_string_equal(who(scenes[0x2c >> i & 1], APIKEY, &code),
+                            names[0x2c >> i & 1]);
+    assert_string_equal(who(scenes[1], APIKEY, &code), "brian");
+    print_message("kept, but the kind does not count here\n");
+    assert_null(who(scenes[1], BEARER, &code));
+    assert_int_equal(code, AA_E_METHOD_OFF);
+    print_message("a refused one takes nobody's place\n");
+    wrong->conf.cache = cache;
+    wrong->request.seen = seen;
+    assert_null(who(wrong, APIKEY, &code));
+    assert_string_equal(who(scenes[1], APIKEY, &code), "brian");
+    print_message("revoked: the next request knows, and it is forgotten\n");
+    assert_int_equal(
+        aa_key_revoke(&stage->accounts, REALM, keys[1].id, &err, stage->pool),
+        APR_SUCCESS);
+    for (int twice = 0; twice < 2; twice++) {
+        aa_credential_t gone = {.text = texts[1], .len = strlen(texts[1])};
+
+        assert_null(who(scenes[1], APIKEY, &code));
+        assert_int_equal(code, AA_E_KEY_UNKNOWN);
+        assert_false(aa_seen_find(&gone, seen, &scenes[1]->conf));
+    }
+    assert_string_equal(who(scenes[0], APIKEY, &code), "alice");
+}
+
+/* Each byte counts, in whole words and in what is left of one. */
+static void secrets_are_compared_whole(void **state)
+{
+    unsigned char a[40], b[40];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(a); i++)
+        a[i] = b[i] = (unsigned char)(i * 7);
+    for (size_t len = 0; len <= sizeof(a); len++) {
+        assert_true(aa_crypto_same(a, b, len));
+        for (size_t at = 0; at < sizeof(a); at++)
+            for (int bit = 0; bit < 8; bit++) {
+                b[at] ^= (unsigned char)(1 << bit);
+                assert_int_equal(aa_crypto_same(a, b, len), at >= len);
+                b[at] ^= (unsigned char)(1 << bit);
+            }
+    }
+}
 
 int main(void)
 {
@@ -581,6 +738,10 @@ int main(void)
         WITH_STAGE(check_without_store),
         WITH_STAGE(check_caches_facts),
         WITH_STAGE(check_never_caches_the_handler),
+        WITH_STAGE(seen_table),
+        WITH_STAGE(seen_replaced),
+        WITH_STAGE(seen_decides_nothing),
+        cmocka_unit_test(secrets_are_compared_whole),
     };
 
     return cmocka_run_group_tests_name("authn", tests, NULL, NULL);

@@ -257,9 +257,6 @@ static void cache_serves_threads(void **state)
     assert_true(aa_authn_cache_count(cache) <= 256);
 }
 
-#define WITH_STAGE(f)                                                          \
-    cmocka_unit_test_setup_teardown(f, stage_open, stage_close)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

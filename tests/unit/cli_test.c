@@ -1,80 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command agentauth, run as people and scripts run it. */
-#include <fcntl.h>
 #include <stdlib.h>
 
 #include "apr_strings.h"
 #include "authn/cache.h"
 #include "base/effective.h"
-#include "base/json.h"
-#include "stage.h"
+#include "program.h"
 
 #define OTHER_UID 65534
-
-/** What a run left. */
-typedef struct ran_t {
-    int status;
-    const char *out, *err;
-} ran_t;
-
-static const char *read_all(apr_pool_t *p, const char *path)
-{
-    char *text = apr_pcalloc(p, 65536);
-    FILE *file = fopen(path, "r");
-
-    if (file) {
-        text[fread(text, 1, 65535, file)] = '\0';
-        fclose(file);
-    }
-    return text;
-}
-
-/* @a uid: who runs it, when the test is root's. The program is opened before
- * the change: the build may be where that user cannot go. */
-static ran_t run_as(stage_t *stage, uid_t uid, const char *const *words)
-{
-    const char *program = getenv("AGENTAUTH");
-    const char *out = apr_pstrcat(stage->pool, stage->dir, "/out", NULL);
-    const char *err = apr_pstrcat(stage->pool, stage->dir, "/err", NULL);
-    ran_t ran = {0};
-    int status;
-    pid_t pid = fork();
-
-    if (!pid) {
-        int fd = open(program ? program : "./agentauth", O_RDONLY);
-        char *env[] = {apr_pstrcat(stage->pool,
-                                   "AGENTAUTH_STATE=", stage->state.dir, NULL),
-                       NULL};
-
-        if (!freopen(out, "w", stdout) || !freopen(err, "w", stderr) ||
-            (geteuid() == 0 && uid && setuid(uid) != 0))
-            _exit(98);
-        fexecve(fd, (char *const *)words, env);
-        _exit(99);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    ran.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    ran.out = read_all(stage->pool, out);
-    ran.err = read_all(stage->pool, err);
-    return ran;
-}
-
-#define RUN(stage, ...)                                                        \
-    run_as(stage, 0, (const char *const[]){"agentauth", __VA_ARGS__, NULL})
-#define RUN_AS(stage, uid, ...)                                                \
-    run_as(stage, uid, (const char *const[]){"agentauth", __VA_ARGS__, NULL})
-
-static json_t *json_of(stage_t *stage, ran_t ran)
-{
-    const char *why;
-    json_t *value = NULL;
-
-    assert_int_equal(ran.status, 0);
-    if (aa_json_parse(&value, &why, ran.out, strlen(ran.out), 16,
-                      stage->pool) != APR_SUCCESS)
-        fail_msg("%s: %s", why, ran.out);
-    return value;
-}
 
 static const char *member(const json_t *object, const char *name)
 {
@@ -155,7 +88,7 @@ static void cli_words(void **state)
         ran_t ran;
 
         memcpy(words + 1, word_rows[i].words, sizeof(word_rows[i].words));
-        ran = run_as(stage, 0, words);
+        ran = program_run_as(stage, 0, words);
         print_message("%s: %s", word_rows[i].name, ran.err);
         assert_int_equal(ran.status, word_rows[i].status);
         assert_non_null(
@@ -170,7 +103,7 @@ static void cli_explains_all(void **state)
     stage_t *stage = *state;
 
     for (int code = 1; code < AA_E_COUNT; code++) {
-        json_t *said = json_of(
+        json_t *said = program_json(
             stage, RUN(stage, "explain", aa_codes[code].number, "--json"));
 
         assert_string_equal(member(said, "code"), aa_codes[code].number);
@@ -214,12 +147,12 @@ static void cli_users(void **state)
     ran = RUN(stage, "user", "create", "alice");
     assert_int_equal(ran.status, 1);
     assert_non_null(strstr(ran.err, "already"));
-    assert_string_equal(
-        member(json_of(stage, RUN(stage, "--json", "user", "create", "bob")),
-               "name"),
-        "bob");
+    assert_string_equal(member(program_json(stage, RUN(stage, "--json", "user",
+                                                       "create", "bob")),
+                               "name"),
+                        "bob");
     assert_int_equal(RUN(stage, "user", "create", "--", "--odd").status, 0);
-    list = json_of(stage, RUN(stage, "user", "list", "--json"));
+    list = program_json(stage, RUN(stage, "user", "list", "--json"));
     assert_int_equal(json_array_size(list), 3);
     assert_string_equal(member(json_array_get(list, 1), "name"), "alice");
     assert_int_equal(json_array_size(json_object_get(json_array_get(list, 1),
@@ -249,8 +182,8 @@ static void cli_keys(void **state)
     text = line_of(stage, RUN(stage, "key", "create", "--user", "alice"));
     assert_int_equal(strlen(text), strlen(PREFIX) + 48); /* the key alone */
     assert_int_equal(verdict(stage, text), AA_E_NONE);
-    key =
-        json_of(stage, RUN(stage, "key", "create", "--user=alice", "--name=ci",
+    key = program_json(stage,
+                       RUN(stage, "key", "create", "--user=alice", "--name=ci",
                            "--permission=a", "--expires=90d", "--json"));
     assert_int_equal(verdict(stage, member(key, "key")), AA_E_NONE);
     assert_string_equal(member(key, "user"), "alice");
@@ -258,7 +191,7 @@ static void cli_keys(void **state)
     assert_int_equal(strlen(member(key, "expires")), 20);
     assert_int_equal(json_array_size(json_object_get(key, "permissions")), 1);
     assert_int_equal(json_object_size(key), 5);
-    list = json_of(stage, RUN(stage, "key", "list", "--json"));
+    list = program_json(stage, RUN(stage, "key", "list", "--json"));
     assert_int_equal(json_array_size(list), 2);
     assert_null(strstr(RUN(stage, "key", "list").out, text)); /* never again */
     ran = RUN(stage, "key", "create", "--user", "nobody");
@@ -427,18 +360,6 @@ static void cli_is_the_owner(void **state)
 /* ------------------------------------------------------------------ policies
  */
 
-static const char *file_write(stage_t *stage, const char *name,
-                              const char *text)
-{
-    const char *path = apr_pstrcat(stage->pool, stage->dir, "/", name, NULL);
-    FILE *file = fopen(path, "w");
-
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-    return path;
-}
-
 #define OWNER_POLICY                                                           \
     "local auth = require 'agentauth'\n"                                       \
     "auth.on(function(ctx, value) return false end)\n"                         \
@@ -449,13 +370,13 @@ static const char *file_write(stage_t *stage, const char *name,
 static void cli_policy_check(void **state)
 {
     stage_t *stage = *state;
-    const char *good = file_write(stage, "good.lua", OWNER_POLICY);
+    const char *good = program_file(stage, "good.lua", OWNER_POLICY);
     const char *broken =
-        file_write(stage, "broken.lua", OWNER_POLICY "return = 1\n");
+        program_file(stage, "broken.lua", OWNER_POLICY "return = 1\n");
     const char *misspelt =
-        file_write(stage, "misspelt.lua",
-                   "local auth = require 'agentauth'\n"
-                   "auth.on.thread.create(function() return true end)\n");
+        program_file(stage, "misspelt.lua",
+                     "local auth = require 'agentauth'\n"
+                     "auth.on.thread.create(function() return true end)\n");
     ran_t ran;
 
     assert_int_equal(RUN(stage, "policy", "check", good).status, 0);
@@ -493,7 +414,7 @@ static const struct {
 static void cli_policy_decide(void **state)
 {
     stage_t *stage = *state;
-    const char *policy = file_write(stage, "good.lua", OWNER_POLICY);
+    const char *policy = program_file(stage, "good.lua", OWNER_POLICY);
     json_t *said;
 
     for (size_t i = 0; i < sizeof(decide_rows) / sizeof(*decide_rows); i++) {
@@ -504,12 +425,12 @@ static void cli_policy_decide(void **state)
         print_message("%s: %s%s", decide_rows[i].name, ran.out, ran.err);
         assert_int_equal(ran.status, decide_rows[i].status);
         ran.status = 0;
-        assert_string_equal(member(json_of(stage, ran), "effect"),
+        assert_string_equal(member(program_json(stage, ran), "effect"),
                             decide_rows[i].effect);
     }
-    said = json_of(stage, RUN(stage, "policy", "decide", policy, "--user",
-                              "{\"identity\":\"alice\"}", "--request",
-                              "POST /threads/search", "--body", "{}"));
+    said = program_json(stage, RUN(stage, "policy", "decide", policy, "--user",
+                                   "{\"identity\":\"alice\"}", "--request",
+                                   "POST /threads/search", "--body", "{}"));
     assert_string_equal(member(json_object_get(said, "filter"), "owner"),
                         "alice");
     print_message("without --exit-code deny is an answer like any\n");
@@ -531,15 +452,13 @@ static void cli_policy_decide(void **state)
 static void cli_policy_routes(void **state)
 {
     stage_t *stage = *state;
-    json_t *rows = json_of(stage, RUN(stage, "policy", "routes", "--json"));
+    json_t *rows =
+        program_json(stage, RUN(stage, "policy", "routes", "--json"));
     ran_t ran = RUN(stage, "policy", "routes");
 
     assert_true(json_array_size(rows) > 40);
     assert_non_null(strstr(ran.out, "policy  POST /threads/search\n"));
 }
-
-#define WITH_STAGE(f)                                                          \
-    cmocka_unit_test_setup_teardown(f, stage_open, stage_close)
 
 int main(void)
 {

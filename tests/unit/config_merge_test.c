@@ -139,12 +139,13 @@ static const struct {
     int host;
 } pointers[] = {
     PLACE(open_routes), PLACE(assertion_audience),
-    PLACE(pass_claims), PLACE(origin),
-    PLACE(cors),        PLACE(policy_file),
-    PLACE(routes_name), HOST(realm),
-    HOST(path),         HOST(key_prefixes),
-    HOST(key_header),   HOST(cookie_name),
-    HOST(issuers),      HOST(decision_log),
+    PLACE(backend_url), PLACE(pass_claims),
+    PLACE(origin),      PLACE(cors),
+    PLACE(policy_file), PLACE(routes_name),
+    HOST(realm),        HOST(path),
+    HOST(key_prefixes), HOST(key_header),
+    HOST(cookie_name),  HOST(issuers),
+    HOST(decision_log),
 };
 
 static void *conf_make(apr_pool_t *p, int host)

@@ -1,155 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where keys come from: fetched once, kept, shared, and refused when stale.
- *
- * The clock is the test's own; two sources over one shared struct stand for
- * two processes, and one test forks real ones. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+/* Where keys come from: fetched once, kept, and refused when stale. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-#include <pthread.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <cmocka.h>
 
-#include "apr_general.h"
 #include "apr_file_io.h"
-#include "apr_file_info.h"
 #include "apr_strings.h"
-#include "base/crypto.h"
-#include "base/http.h"
-#include "base/log.h"
-#include "keys/issuer.h"
+#include "keysource_stage.h"
 #include "model/limits.h"
 #include "tokens.h"
-#include "webserver.h"
-
-#define SEC(n) apr_time_from_sec(n)
-#define NOW SEC(1700000000)
-#define LAST                                                                   \
-    {                                                                          \
-        NULL, WEBSERVER_ANSWER, 0, NULL, NULL, 0                               \
-    }
-
-static apr_pool_t *pool, *p;
-static webserver_t *server;
-static const char *dir;       /* cache_dir, emptied for each row */
-static const char *one, *two; /* key sets with one and with two keys */
-static int lines;             /* log lines at warning or above */
-static const char *const es256[] = {"ES256", NULL};
-static const char *const audiences[] = {"me", NULL};
-
-static void count_line(aa_log_level_e level, aa_code_e code, apr_status_t rv,
-                       const char *line)
-{
-    (void)code;
-    (void)rv;
-    (void)line;
-    lines += level <= AA_LOG_WARNING;
-}
-
-/* ----------------------------------------------------------------- tools */
-
-static const char *url_of(const char *path)
-{
-    return apr_psprintf(p, "http://127.0.0.1:%d%s", webserver_port(server),
-                        path);
-}
-
-static aa_issuer_t issuer_of(const char *url, const char *jwks)
-{
-    aa_issuer_t issuer = {0};
-
-    issuer.url = url;
-    issuer.jwks = jwks;
-    issuer.audiences = audiences;
-    issuer.algorithms = es256;
-    return issuer;
-}
-
-static const aa_keysource_conf_t *conf_of(void)
-{
-    static aa_keysource_conf_t conf;
-
-    conf.cache_dir = dir;
-    conf.interval = SEC(60);
-    conf.refresh = SEC(600);
-    conf.max_age = SEC(86400);
-    conf.timeout = SEC(5);
-    return &conf;
-}
-
-static aa_keysource_t *source_of(const aa_issuer_t *issuer,
-                                 aa_keysource_shared_t *shared)
-{
-    aa_keysource_t *source;
-    aa_error_t err = {0};
-
-    assert_int_equal(
-        aa_keysource_create(&source, issuer, conf_of(), shared, &err, p),
-        APR_SUCCESS);
-    return source;
-}
-
-static aa_keysource_t *url_source(aa_keysource_shared_t *shared)
-{
-    aa_issuer_t issuer = issuer_of("https://op", url_of("/jwks"));
-
-    return source_of(&issuer, shared);
-}
-
-/* Usable keys in use; -1: no set that may be used. */
-static int keys(aa_keysource_t *source, apr_time_t now)
-{
-    aa_jwks_t *set = aa_keysource_get(source, now);
-    int count = set ? aa_jwks_count(set) : -1;
-
-    aa_jwks_unref(set);
-    return count;
-}
-
-static void serve(const char *path, int status, const char *body)
-{
-    webserver_page_t pages[] = {{path, WEBSERVER_ANSWER, status, NULL, body, 0},
-                                LAST};
-
-    webserver_pages(server, pages);
-}
-
-static void write_file(const char *file, const char *text)
-{
-    FILE *f = fopen(file, "w");
-
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
-
-static const char *kept_file(const char *url)
-{
-    unsigned char digest[AA_SHA256_LEN];
-
-    assert_int_equal(aa_crypto_sha256(digest, url, strlen(url), NULL, 0), 0);
-    return apr_pstrcat(p, dir, "/", aa_hex(digest, sizeof(digest), p), ".json",
-                       NULL);
-}
-
-static void dir_empty(void)
-{
-    apr_finfo_t finfo;
-    apr_dir_t *d;
-
-    assert_int_equal(apr_dir_open(&d, dir, p), APR_SUCCESS);
-    while (apr_dir_read(&finfo, APR_FINFO_NAME, d) == APR_SUCCESS)
-        if (finfo.name[0] != '.')
-            unlink(apr_pstrcat(p, dir, "/", finfo.name, NULL));
-    apr_dir_close(d);
-}
 
 /* --------------------------------------------------------- configuration */
 
@@ -432,139 +292,6 @@ static void tick_refreshes(void **state)
     assert_int_equal(keys(source, NOW + SEC(1320)), 2);
 }
 
-/* ------------------------------------------------------ several processes */
-
-static void second_process_takes_over(void **state)
-{
-    aa_keysource_shared_t shared = {0, 0};
-    aa_keysource_t *a = url_source(&shared), *b = url_source(&shared);
-    aa_keysource_t *c = url_source(&shared);
-    int before = webserver_count(server);
-
-    (void)state;
-    serve("/jwks", 200, one);
-    assert_int_equal(aa_keysource_want(a, NOW, p), APR_SUCCESS);
-    assert_int_equal(keys(b, NOW), -1);
-    assert_int_equal(aa_keysource_want(b, NOW + SEC(1), p), APR_SUCCESS);
-    assert_int_equal(keys(b, NOW + SEC(1)), 1);
-    assert_int_equal(aa_keysource_want(b, NOW + SEC(2), p), APR_ENOENT);
-    aa_keysource_tick(c, NOW + SEC(2), p);
-    assert_int_equal(keys(c, NOW + SEC(2)), 1);
-    assert_int_equal(webserver_count(server), before + 1);
-    /* And a newer one. */
-    serve("/jwks", 200, two);
-    assert_int_equal(aa_keysource_want(b, NOW + SEC(60), p), APR_SUCCESS);
-    aa_keysource_tick(a, NOW + SEC(61), p);
-    assert_int_equal(keys(a, NOW + SEC(61)), 2);
-    assert_int_equal(webserver_count(server), before + 2);
-    /* A failed fetch of one holds the others off too. */
-    serve("/jwks", 500, "");
-    assert_int_equal(aa_keysource_want(a, NOW + SEC(120), p), APR_EAGAIN);
-    assert_int_equal(aa_keysource_want(b, NOW + SEC(121), p), APR_EAGAIN);
-    assert_int_equal(webserver_count(server), before + 3);
-}
-
-#define CHILDREN 4
-
-/* Real processes over shared memory, all asking at the same time. */
-static void forked_processes(void **state)
-{
-    aa_keysource_shared_t *shared =
-        mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    aa_keysource_t *source;
-    int before = webserver_count(server), status, gate[2];
-    pid_t child[CHILDREN];
-
-    (void)state;
-    assert_true(shared != MAP_FAILED);
-    memset(shared, 0, sizeof(*shared));
-    source = url_source(shared);
-    serve("/jwks", 200, one);
-    assert_int_equal(pipe(gate), 0);
-    for (int i = 0; i < CHILDREN; i++) {
-        child[i] = fork();
-        if (child[i] == 0) {
-            char c;
-
-            close(gate[1]);
-            (void)!read(gate[0], &c, 1); /* until all are there */
-            /* EAGAIN while another fetches; then its result is there. */
-            for (int n = 0; n < 500; n++) {
-                if (aa_keysource_want(source, NOW, p) == APR_SUCCESS)
-                    break;
-                usleep(10000);
-            }
-            _exit(keys(source, NOW) == 1 ? 0 : 1);
-        }
-    }
-    close(gate[0]);
-    close(gate[1]);
-    for (int i = 0; i < CHILDREN; i++) {
-        assert_int_equal(waitpid(child[i], &status, 0), child[i]);
-        assert_int_equal(status, 0);
-    }
-    assert_int_equal(webserver_count(server), before + 1);
-    assert_true(shared->version == 1);
-    munmap(shared, sizeof(*shared));
-}
-
-#define THREADS 8
-
-typedef struct crowd_t {
-    aa_keysource_t *source;
-    pthread_barrier_t gate;
-    int again[THREADS];
-} crowd_t;
-
-typedef struct member_t {
-    crowd_t *crowd;
-    int i;
-} member_t;
-
-static void *crowd_member(void *data)
-{
-    member_t *member = data;
-    apr_pool_t *mine;
-
-    apr_pool_create_unmanaged_ex(&mine, NULL, NULL);
-    pthread_barrier_wait(&member->crowd->gate);
-    member->crowd->again[member->i] =
-        aa_keysource_want(member->crowd->source, NOW, mine) == APR_EAGAIN;
-    (void)keys(member->crowd->source, NOW);
-    apr_pool_destroy(mine);
-    return NULL;
-}
-
-/* One flies, the others do not wait for it. */
-static void single_flight(void **state)
-{
-    webserver_page_t pages[] = {
-        {NULL, WEBSERVER_SLOW, 200, NULL, "{\"keys\":[]}", 0}, LAST};
-    int before = webserver_count(server), again = 0;
-    pthread_t thread[THREADS];
-    member_t member[THREADS];
-    crowd_t crowd = {0};
-
-    (void)state;
-    webserver_pages(server, pages);
-    crowd.source = url_source(NULL);
-    pthread_barrier_init(&crowd.gate, NULL, THREADS);
-    for (int i = 0; i < THREADS; i++) {
-        member[i] = (member_t){&crowd, i};
-        assert_int_equal(
-            pthread_create(&thread[i], NULL, crowd_member, &member[i]), 0);
-    }
-    for (int i = 0; i < THREADS; i++) {
-        pthread_join(thread[i], NULL);
-        again += crowd.again[i];
-    }
-    pthread_barrier_destroy(&crowd.gate);
-    assert_int_equal(again, THREADS - 1);
-    assert_int_equal(webserver_count(server), before + 1);
-    assert_int_equal(keys(crowd.source, NOW), 0);
-}
-
 /* ------------------------------------------------------------------ kept */
 
 /* The provider is down at the next start: the kept set serves. */
@@ -798,71 +525,13 @@ static void file_at_start(void **state)
         APR_SUCCESS);
 }
 
-/* ----------------------------------------------------------------- frame */
-
-static int row_begin(void **state)
-{
-    (void)state;
-    if (apr_pool_create(&p, pool))
-        return -1;
-    dir_empty();
-    return 0;
-}
-
-static int row_end(void **state)
-{
-    (void)state;
-    apr_pool_destroy(p);
-    return 0;
-}
-
-static int begin(void **state)
-{
-    EVP_PKEY *a = token_key_ec("P-256", pool), *b = token_key_ec("P-256", pool);
-    static char name[] = "keysource-XXXXXX";
-
-    (void)state;
-    one = token_jwks(pool, token_jwk(a, "a", pool), NULL);
-    two = token_jwks(pool, token_jwk(a, "a", pool), token_jwk(b, "b", pool),
-                     NULL);
-    if (!mkdtemp(name))
-        return -1;
-    dir = realpath(name, NULL);
-    aa_log_to(count_line);
-    return !dir;
-}
-
-static int end(void **state)
-{
-    (void)row_begin(state);
-    (void)row_end(state);
-    rmdir(dir);
-    free((char *)dir);
-    return 0;
-}
-
-#define COUNT(array) (sizeof(array) / sizeof(*(array)))
-#define ROWS(array, function)                                                  \
-    for (size_t i = 0; i < COUNT(array); i++)                                  \
-        tests[n++] = (struct CMUnitTest){array[i].name, function, row_begin,   \
-                                         row_end, &array[i]};
-#define ONE(function)                                                          \
-    tests[n++] = (struct CMUnitTest)                                           \
-    {                                                                          \
-#function, function, row_begin, row_end, NULL                          \
-    }
-
 int main(void)
 {
     struct CMUnitTest
         tests[COUNT(configs) + COUNT(bads) + COUNT(discoveries) + 24];
     size_t n = 0;
-    int failed;
 
-    apr_initialize();
-    aa_crypto_init();
-    aa_http_init();
-    apr_pool_create(&pool, NULL);
+    keysource_begin();
     ROWS(configs, configuration)
     ROWS(bads, failing)
     ROWS(discoveries, discovery)
@@ -871,9 +540,6 @@ int main(void)
     ONE(silent_provider);
     ONE(keys_withdrawn);
     ONE(tick_refreshes);
-    ONE(second_process_takes_over);
-    ONE(forked_processes);
-    ONE(single_flight);
     ONE(kept_over_restart);
     ONE(kept_spoilt);
     ONE(kept_nowhere);
@@ -881,10 +547,5 @@ int main(void)
     ONE(file_source);
     ONE(file_broken);
     ONE(file_at_start);
-    server = webserver_start(0);
-    failed = _cmocka_run_group_tests("keysource", tests, n, begin, end);
-    webserver_stop(server);
-    apr_pool_destroy(pool);
-    apr_terminate();
-    return failed;
+    return keysource_run("keysource", tests, n);
 }

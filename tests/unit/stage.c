@@ -123,3 +123,25 @@ apr_status_t stage_sql(stage_t *stage, const char *sql, aa_error_t *err)
     return aa_store_write(stage->accounts.store, AA_DURABLE, sql_run,
                           (void *)sql, err, stage->pool);
 }
+
+/* --------------------------------------------------------------------- keys */
+
+apr_status_t stage_key_verify(stage_t *stage, aa_principal_t **principal,
+                              const char *text, apr_time_t now, aa_error_t *err)
+{
+    memset(err, 0, sizeof(*err));
+    return aa_key_verify(principal, &stage->accounts, REALM, text,
+                         stage_prefixes, now, err, stage->pool);
+}
+
+aa_code_e stage_key_verdict(stage_t *stage, const char *text, apr_time_t now)
+{
+    aa_principal_t *principal;
+    aa_error_t err;
+    apr_status_t rv = stage_key_verify(stage, &principal, text, now, &err);
+
+    assert_int_equal(rv == APR_SUCCESS, principal != NULL);
+    assert_int_equal(rv == AA_EREFUSED, err.code != AA_E_NONE);
+    aa_principal_unref(principal);
+    return err.code;
+}

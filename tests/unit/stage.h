@@ -48,4 +48,14 @@ apr_int64_t stage_number(stage_t *stage, const char *sql);
 /* A statement, run and committed without anything around it. */
 apr_status_t stage_sql(stage_t *stage, const char *sql, aa_error_t *err);
 
+/** A key as a request brings it, at the time @a now. */
+apr_status_t stage_key_verify(stage_t *stage, aa_principal_t **principal,
+                              const char *text, apr_time_t now,
+                              aa_error_t *err);
+/** AA_E_NONE: it is good. */
+aa_code_e stage_key_verdict(stage_t *stage, const char *text, apr_time_t now);
+
+#define WITH_STAGE(f)                                                          \
+    cmocka_unit_test_setup_teardown(f, stage_open, stage_close)
+
 #endif

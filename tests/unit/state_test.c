@@ -318,9 +318,6 @@ static void effective_broken(void **state)
     }
 }
 
-#define WITH_STAGE(f)                                                          \
-    cmocka_unit_test_setup_teardown(f, stage_open, stage_close)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -665,9 +665,6 @@ static void store_serves_threads(void **state)
     assert_true(connections_open(stage) <= THREADS + 1);
 }
 
-#define WITH_STAGE(f)                                                          \
-    cmocka_unit_test_setup_teardown(f, stage_open, stage_close)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

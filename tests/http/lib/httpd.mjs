@@ -89,6 +89,9 @@ MaxRequestWorkers 32`,
 };
 MPM.worker = MPM.event;
 
+/** A sanitizer's library comes first, else it refuses to run. */
+export const preloads = (env) => [process.env.AA_PRELOAD, env.LD_PRELOAD].filter(Boolean).join(":");
+
 /** LoadModule, unless the module is built in. */
 const load = (name, file = join(MODULES, `mod_${name}.so`)) =>
   `<IfModule !${name}_module>\nLoadModule ${name}_module ${file}\n</IfModule>`;
@@ -153,7 +156,7 @@ export class Httpd {
   #env() {
     const env = { PATH: process.env.PATH, LANG: "C.UTF-8", ...this.options.env };
     if (process.env.AA_PRELOAD) {
-      env.LD_PRELOAD = process.env.AA_PRELOAD;
+      env.LD_PRELOAD = preloads(env);
       env.ASAN_OPTIONS = process.env.ASAN_OPTIONS ?? "detect_leaks=0";
       env.UBSAN_OPTIONS = process.env.UBSAN_OPTIONS ?? "print_stacktrace=1";
     }
@@ -250,9 +253,29 @@ export class Httpd {
     if (crash) throw new Error(`crashed: ${crash[0]}\n${this.output}\n${log.slice(-8000)}`);
   }
 
+  /** Connections that are on their way to their end: not listening, not open,
+   *  and still held by a process. */
+  async #closing() {
+    const ports = new Set(this.ports.map((port) => port.toString(16).toUpperCase().padStart(4, "0")));
+    const tables = await Promise.all(
+      ["tcp", "tcp6"].map((name) => readFile(`/proc/net/${name}`, "utf8").catch(() => "")),
+    );
+    return tables
+      .flatMap((table) => table.split("\n").map((line) => line.trim().split(/\s+/)))
+      .some(([, local, , state, , , , , , inode]) =>
+        ports.has(local?.split(":")[1]) && state !== "0A" && state !== "01" && inode !== "0");
+  }
+
   /** End it and keep its directory; the error log. start() begins again. */
   async halt() {
     if (!this.ended) {
+      /* Told to stop at once, httpd's event MPM looks into sockets whose threads
+       * may be closing them just then, and crashes now and then, bare as well. A
+       * thread lets go of one a little after the kernel has: look twice. */
+      for (let i = 0, quiet = 0; i < 100 && quiet < 3; i++) {
+        quiet = (await this.#closing()) ? 0 : quiet + 1;
+        await later(5);
+      }
       process.kill(this.child.pid, "SIGTERM");
       const late = setTimeout(() => this.#kill("SIGKILL"), 15_000);
       await this.gone;
@@ -309,7 +332,14 @@ export class Httpd {
 
   /** Run the command: {code, stdout, stderr}. */
   cli(...args) {
-    return run(CLI, ["--state", this.stateDir, ...args], { env: { PATH: process.env.PATH } });
+    return this.cliWith({}, ...args);
+  }
+
+  /** The same in an environment of its own. */
+  cliWith(env, ...args) {
+    const all = { PATH: process.env.PATH, ...env };
+    if (env.LD_PRELOAD) all.LD_PRELOAD = preloads(env);
+    return run(CLI, ["--state", this.stateDir, ...args], { env: all });
   }
 
   /** The same, and it must succeed; its output. */

@@ -7,7 +7,7 @@ import { once } from "node:events";
 
 const DEADLINE = 20_000; // ms for an answer
 
-class Answer {
+export class Answer {
   constructor(status, rawHeaders, body) {
     this.status = status;
     this.rawHeaders = rawHeaders; // [name, value] as sent

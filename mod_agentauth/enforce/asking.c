@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Asks the backend for the objects of a request, before it may touch them.
+ *
+ * Locks first: from here to the head of the backend's answer nobody else
+ * deletes an object and makes another of its name. What was learnt is kept for
+ * the next request, under the version that was read before asking. */
+#include <string.h>
+
+#include "apr_strings.h"
+#include "base/json.h"
+#include "enforce/steps.h"
+#include "model/limits.h"
+
+/** One object to ask for. */
+typedef struct question_t {
+    const aa_ask_t *ask;
+    const json_t *element; /* what {body.…} was read from */
+    aa_filled_t filled;
+    aa_object_key_t key;
+    int creates;        /* it is made when it is missing */
+    const json_t *fact; /* what it is matched by; NULL: it is missing */
+} question_t;
+
+/** All of one request. */
+typedef struct questions_t {
+    aa_task_t *task;
+    question_t *list;
+    int n;
+} questions_t;
+
+/* ---------------------------------------------------------- which objects */
+
+static int creates(const aa_ask_t *ask, const json_t *element)
+{
+    const json_t *word;
+
+    if (!ask->create)
+        return 0;
+    if (!ask->create->when_member)
+        return 1;
+    word = aa_member_at(element, ask->create->when_member);
+    return json_is_string(word) &&
+           !strcmp(json_string_value(word), ask->create->when_is);
+}
+
+static apr_status_t add(questions_t *all, const aa_ask_t *ask,
+                        const json_t *element)
+{
+    aa_task_t *task = all->task;
+    question_t *q = &all->list[all->n];
+    const char *why;
+    apr_status_t rv;
+
+    if (all->n == AA_OBJECT_KEYS_MAX)
+        return aa_task_refuse(task, AA_E_ENFORCE_BODY, "more than %d objects",
+                              AA_OBJECT_KEYS_MAX);
+    rv = aa_template_fill(&q->filled, &why, ask->path, task, element);
+
+    if (rv == APR_ENOENT && ask->optional)
+        return APR_SUCCESS;
+    if (rv != APR_SUCCESS)
+        return aa_task_refuse(task, AA_E_ENFORCE_BODY, "%s: %s", ask->path,
+                              why ? why : "the body does not name it");
+    q->ask = ask;
+    q->element = element;
+    q->creates = creates(ask, element);
+    all->n++;
+    return aa_task_key(&q->key, task, q->filled.canonical);
+}
+
+/* {"thread_ids":["a","b"]}: the same body, with one of them in its place. */
+static json_t *with_one(const char *member, const json_t *body, json_t *one,
+                        apr_pool_t *p)
+{
+    json_t *copy = aa_json_own(json_copy((json_t *)body), p);
+
+    return copy && !json_object_set(copy, member, one) ? copy : NULL;
+}
+
+/* The list-valued member of a template, or NULL. */
+static const char *list_member(const aa_ask_t *ask, const json_t *body,
+                               apr_pool_t *p)
+{
+    const char *at = strstr(ask->path, "{body.");
+    const char *name;
+
+    if (!at || !ask->each)
+        return NULL;
+    at += 6;
+    name = apr_pstrmemdup(p, at, strcspn(at, "}"));
+    return json_is_array(json_object_get(body, name)) ? name : NULL;
+}
+
+static apr_status_t add_each(questions_t *all, const aa_ask_t *ask)
+{
+    const json_t *body = all->task->json;
+    const char *member = list_member(ask, body, all->task->p);
+    const json_t *list = member ? json_object_get(body, member) : body;
+    apr_status_t rv = APR_SUCCESS;
+    json_t *one;
+    size_t i;
+
+    json_array_foreach((json_t *)list, i, one)
+    {
+        if (member)
+            one = with_one(member, body, one, all->task->p);
+        if (rv == APR_SUCCESS)
+            rv = add(all, ask, one);
+    }
+    return rv;
+}
+
+/* How many objects the row can ask for at most. */
+static apr_size_t room(const aa_task_t *task)
+{
+    const json_t *list = task->json, *value;
+    const char *key;
+    apr_size_t most = json_array_size(list);
+
+    if (json_is_object(list))
+        json_object_foreach((json_t *)list, key,
+                            value) if (json_array_size(value) > most) most =
+            json_array_size(value);
+    return (most + 1) * (apr_size_t)task->rule->nasks;
+}
+
+static apr_status_t collect(questions_t *all)
+{
+    aa_task_t *task = all->task;
+    const aa_rule_t *rule = task->rule;
+    apr_size_t most = room(task);
+    apr_status_t rv = APR_SUCCESS;
+
+    all->list = apr_pcalloc(task->p, most * sizeof(*all->list));
+    for (int i = 0; i < rule->nasks && rv == APR_SUCCESS; i++) {
+        const aa_ask_t *ask = &rule->asks[i];
+
+        rv = ask->each ? add_each(all, ask) : add(all, ask, task->json);
+    }
+    return rv;
+}
+
+/* ------------------------------------------------------------------- locks */
+
+static int changes(const question_t *q)
+{
+    return q->creates || q->ask->hold == AA_HOLD_EXCLUSIVE;
+}
+
+static apr_status_t hold(questions_t *all)
+{
+    aa_task_t *task = all->task;
+    aa_object_key_t *keys = apr_pcalloc(task->p, all->n * sizeof(*keys));
+    aa_lock_e *locks = apr_pcalloc(task->p, all->n * sizeof(*locks));
+
+    task->keys = apr_pcalloc(task->p, all->n * sizeof(*keys));
+    for (int i = 0; i < all->n; i++) {
+        keys[i] = all->list[i].key;
+        locks[i] = changes(&all->list[i]) ? AA_LOCK_EXCLUSIVE : AA_LOCK_SHARED;
+        if (changes(&all->list[i]))
+            task->keys[task->nkeys++] = keys[i];
+    }
+    if (aa_object_hold(&task->hold, task->objects, keys, locks, all->n,
+                       AA_ENFORCE_HOLD_WAIT, task->p) == APR_SUCCESS)
+        return APR_SUCCESS;
+    task->nkeys = 0;
+    return aa_task_refuse(task, AA_E_BUSY, "others hold the object");
+}
+
+/* ------------------------------------------------------------------- facts */
+
+/* What of an answer is kept: what filters see, and what is compared. */
+static json_t *fact_of(const question_t *q, const aa_task_t *task,
+                       const json_t *object)
+{
+    json_t *fact = aa_json_own(json_object(), task->p);
+    json_t *same = (json_t *)q->ask->same, *template;
+    const char *const *match =
+        q->ask->match ? q->ask->match : task->rule->match;
+    const json_t *view = aa_task_view(task, match, object);
+    const char *key;
+
+    if (view)
+        json_object_set(fact, "view", (json_t *)view);
+    json_object_foreach(same, key, template)
+    {
+        json_t *value = json_object_get(object, key);
+
+        if (value)
+            json_object_set(fact, key, value);
+    }
+    return fact;
+}
+
+/* An alias has facts of its own, which no write to the object would end: kept
+ * is only what answers to the name that it was asked by. */
+static int named_so(const json_t *object, const char *target)
+{
+    const char *name = strrchr(target, '/');
+    json_t *value;
+    const char *key;
+
+    if (strchr(target, '?') || !name)
+        return 0;
+    json_object_foreach(
+        (json_t *)object, key,
+        value) if (json_is_string(value) &&
+                   !strcmp(json_string_value(value), name + 1)) return 1;
+    return 0;
+}
+
+static void keep(const question_t *q, const aa_task_t *task,
+                 apr_uint64_t version, const json_t *object)
+{
+    const char *text;
+
+    if (!named_so(object, q->filled.target))
+        return;
+    text = aa_json_dump(q->fact, task->p);
+    if (text)
+        aa_object_remember(task->objects, &q->key, version, text, strlen(text),
+                           task->now);
+}
+
+static int recall(question_t *q, const aa_task_t *task)
+{
+    const char *text, *why;
+    apr_size_t len;
+    json_t *fact;
+
+    if (aa_object_recall(&text, &len, task->objects, &q->key, task->now,
+                         task->p) != APR_SUCCESS ||
+        aa_json_parse(&fact, &why, text, len, AA_BODY_DEPTH_MAX, task->p) !=
+            APR_SUCCESS)
+        return 0;
+    q->fact = fact;
+    return 1;
+}
+
+static apr_status_t ask_backend(question_t *q, aa_task_t *task)
+{
+    apr_uint64_t version = aa_object_version(task->objects, &q->key);
+    aa_backend_answer_t answer;
+    json_t *object;
+    apr_status_t rv =
+        aa_task_query(&answer, task, "GET", q->filled.target, NULL, 0);
+
+    if (rv != APR_SUCCESS || answer.status >= 400)
+        return rv; /* it is missing, or no such name can be */
+    if ((rv = aa_task_json(&object, task, &answer)) != APR_SUCCESS)
+        return rv;
+    if (json_is_null(object)) /* how some stores say that there is nothing */
+        return APR_SUCCESS;
+    if (!json_is_object(object))
+        return aa_task_refuse(task, AA_E_BACKEND, "GET %s: no JSON object",
+                              q->filled.target);
+    q->fact = fact_of(q, task, object);
+    keep(q, task, version, object);
+    return APR_SUCCESS;
+}
+
+/* One asks, those who wanted to know the same meanwhile look again. */
+static apr_status_t learn(question_t *q, aa_task_t *task)
+{
+    aa_hold_t *flight;
+    apr_status_t rv;
+
+    if (recall(q, task))
+        return APR_SUCCESS;
+    rv = aa_object_flight(&flight, task->objects, &q->key, AA_BACKEND_TIMEOUT,
+                          task->p);
+    if (rv != APR_SUCCESS)
+        return aa_task_refuse(task, AA_E_BUSY, "others ask for %s already",
+                              q->filled.target);
+    if (!recall(q, task)) {
+        /* What cannot be kept must not be asked for one after the other. */
+        if (aa_object_waited(flight))
+            aa_object_release(flight);
+        rv = ask_backend(q, task);
+    }
+    aa_object_release(flight);
+    return rv;
+}
+
+/* ---------------------------------------------------------------- matching */
+
+static int has_all(const json_t *view, const json_t *pairs)
+{
+    json_t *object = (json_t *)pairs, *value;
+    const char *key;
+
+    if (!json_object_size(pairs))
+        return 0;
+    json_object_foreach(
+        object, key,
+        value) if (!aa_member_same(json_object_get(view, key), value)) return 0;
+    return 1;
+}
+
+/* A run is of the thread that it was asked for under. */
+static int belongs(const question_t *q, const aa_task_t *task)
+{
+    json_t *object = (json_t *)q->ask->same, *template;
+    const char *key;
+
+    json_object_foreach(object, key, template)
+    {
+        const char *is = json_string_value(json_object_get(q->fact, key));
+        const char *shall;
+
+        if (!is ||
+            aa_template_text(&shall, json_string_value(template), task,
+                             q->element) != APR_SUCCESS ||
+            strcasecmp(is, shall))
+            return 0;
+    }
+    return 1;
+}
+
+static int matches(const question_t *q, const aa_task_t *task)
+{
+    const json_t *view = json_object_get(q->fact, "view");
+    json_t *filter;
+
+    if (!belongs(q, task))
+        return 0;
+    if ((q->ask->events && !q->ask->events[0]) || has_all(view, q->ask->exempt))
+        return 1;
+    filter = aa_task_filter(task, q->ask->events);
+    return !filter || aa_filter_match(filter, view);
+}
+
+static apr_status_t judge(question_t *q, aa_task_t *task)
+{
+    const char *name = q->filled.target;
+
+    if (q->fact && !matches(q, task))
+        return aa_task_hide(
+            task, q->ask, apr_pstrcat(task->p, name, " does not match", NULL));
+    if (!q->fact && !q->ask->absent_ok && !q->creates)
+        return aa_task_hide(task, q->ask,
+                            apr_pstrcat(task->p, name, " is missing", NULL));
+    return APR_SUCCESS;
+}
+
+apr_status_t aa_step_ask(aa_task_t *task)
+{
+    questions_t all = {.task = task};
+    apr_status_t rv;
+
+    if (!task->rule->nasks)
+        return APR_SUCCESS;
+    rv = collect(&all);
+    if (rv == APR_SUCCESS && all.n)
+        rv = hold(&all);
+    for (int i = 0; i < all.n && rv == APR_SUCCESS && !task->reply; i++) {
+        question_t *q = &all.list[i];
+
+        rv = learn(q, task);
+        if (rv == APR_SUCCESS)
+            rv = judge(q, task);
+        if (rv == APR_SUCCESS && !task->reply && !q->fact && q->creates)
+            rv = aa_step_create(task, q->ask, q->element);
+    }
+    /* Who asks from now on learns of the object as it will be. */
+    for (int i = 0; i < task->nkeys; i++)
+        aa_object_bump(task->objects, &task->keys[i]);
+    return rv;
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rewrites what goes on: stamps, restricts, says who calls, cuts. */
+#include <string.h>
+
+#include "apr_strings.h"
+#include "base/json.h"
+#include "enforce/steps.h"
+
+/* ------------------------------------------------------------------- query */
+
+/* {"namespace":["a","b"]} is one text with dots in a query. */
+static json_t *as_parameter(const json_t *value, apr_pool_t *p)
+{
+    const char *text = NULL;
+    json_t *part;
+    size_t i;
+
+    if (!json_is_array(value))
+        return (json_t *)value;
+    json_array_foreach((json_t *)value, i, part)
+    {
+        const char *label = json_string_value(part);
+
+        if (!label || !*label || strchr(label, '.'))
+            return NULL;
+        text = text ? apr_pstrcat(p, text, ".", label, NULL) : label;
+    }
+    return text ? aa_json_own(json_string(text), p) : NULL;
+}
+
+/* What a handler changed of members that came from the query. */
+static apr_status_t set_parameters(aa_task_t *task, json_t *parameters,
+                                   const json_t *set)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)set, name, value)
+    {
+        json_t *text = as_parameter(value, task->p);
+
+        if (!json_is_string(text))
+            return aa_task_refuse(task, AA_E_STAMP,
+                                  "%s cannot be said in a query", name);
+        json_object_set(parameters, name, text);
+    }
+    return APR_SUCCESS;
+}
+
+static int sets_query(const aa_task_t *task)
+{
+    if (aa_route_body(task->match->route) != AA_BODY_NONE || task->rule->copies)
+        return 0;
+    for (int i = 0; i < task->verdict->ndecisions; i++)
+        if (task->verdict->decisions[i].set)
+            return 1;
+    return 0;
+}
+
+static apr_status_t rewrite_query(aa_task_t *task)
+{
+    const char *const *name = task->rule->drop_query;
+    json_t *parameters;
+    apr_status_t rv;
+
+    if (!sets_query(task) && !(name && task->query))
+        return APR_SUCCESS;
+    rv = aa_query_read(&parameters, task);
+    for (; rv == APR_SUCCESS && name && *name; name++)
+        json_object_del(parameters, *name);
+    for (int i = 0;
+         rv == APR_SUCCESS && sets_query(task) && i < task->verdict->ndecisions;
+         i++)
+        if (task->verdict->decisions[i].set)
+            rv = set_parameters(task, parameters,
+                                task->verdict->decisions[i].set);
+    if (rv == APR_SUCCESS)
+        task->query = aa_query_write(parameters, task->p);
+    return rv;
+}
+
+/* --------------------------------------------------------- filters in bodies
+ */
+
+static json_t *rule_filter(const aa_task_t *task)
+{
+    return aa_task_filter(task, task->rule->events);
+}
+
+static apr_status_t stamp(aa_edit_t *edit)
+{
+    const char *path = edit->task->rule->stamp;
+    json_t *pairs, *object;
+    int rest, clash;
+    apr_status_t rv;
+
+    aa_filter_pairs(&pairs, &rest, &clash, rule_filter(edit->task),
+                    edit->task->p);
+    if (clash)
+        return aa_task_refuse(edit->task, AA_E_STAMP,
+                              "the filter contradicts itself");
+    if (!json_object_size(pairs))
+        return APR_SUCCESS;
+    rv = aa_edit_object(&object, edit, path);
+    if (rv == APR_SUCCESS && !json_object_update(object, pairs))
+        rv = aa_edit_set(edit, path, object);
+    return rv;
+}
+
+/* A key of the filter that cannot be set to one value is not changed at all. */
+static apr_status_t keep_key(aa_edit_t *edit, const char *path, const char *key)
+{
+    if (strchr(key, '.'))
+        return aa_task_refuse(edit->task, AA_E_ENFORCE_BODY,
+                              "%s decides who sees it", key);
+    return aa_edit_set(edit, apr_pstrcat(edit->task->p, path, ".", key, NULL),
+                       NULL);
+}
+
+static apr_status_t keep(aa_edit_t *edit)
+{
+    const char *path = edit->task->rule->keep, *key;
+    json_t *filter = rule_filter(edit->task);
+    json_t *pairs, *object, *copy, *value;
+    int rest, clash;
+    apr_status_t rv = aa_edit_object(&object, edit, path);
+
+    if (rv != APR_SUCCESS || !filter || !json_object_size(object))
+        return rv;
+    aa_filter_pairs(&pairs, &rest, &clash, filter, edit->task->p);
+    copy = aa_json_own(json_copy(object), edit->task->p);
+    json_object_foreach(object, key, value) if (json_object_get(pairs, key))
+        json_object_set(copy, key, json_object_get(pairs, key));
+    rv = aa_edit_set(edit, path, copy);
+    json_object_foreach(object, key, value) if (rv == APR_SUCCESS &&
+                                                aa_filter_names(filter, key) &&
+                                                !json_object_get(pairs, key))
+        rv = keep_key(edit, path, key);
+    return rv;
+}
+
+/* What can match nothing is answered here. */
+static apr_status_t answer_empty(aa_task_t *task)
+{
+    const aa_rule_t *rule = task->rule;
+    const char *body = "[]";
+
+    if (rule->check == AA_CHECK_COUNT)
+        body = "0";
+    else if (rule->page.items)
+        body = apr_pstrcat(task->p, "{\"", rule->page.items, "\":[]}", NULL);
+    task->reason = "the search contradicts the filter";
+    return aa_task_reply(task, 200, "application/json", body, strlen(body));
+}
+
+static apr_status_t restrict_search(aa_edit_t *edit)
+{
+    const char *path = edit->task->rule->restrict_to, *key;
+    json_t *pairs, *object, *value;
+    int rest, clash;
+    apr_status_t rv;
+
+    aa_filter_pairs(&pairs, &rest, &clash, rule_filter(edit->task),
+                    edit->task->p);
+    if (clash)
+        return answer_empty(edit->task);
+    if (!json_object_size(pairs))
+        return APR_SUCCESS;
+    rv = aa_edit_object(&object, edit, path);
+    if (rv != APR_SUCCESS)
+        return rv;
+    json_object_foreach(pairs, key, value)
+    {
+        json_t *asked = json_object_get(object, key);
+
+        if (asked && !aa_member_same(asked, value))
+            return answer_empty(edit->task);
+        json_object_set(object, key, value);
+    }
+    return aa_edit_set(edit, path, object);
+}
+
+/* ------------------------------------------------------------- who is calling
+ */
+
+#define AUTH_PREFIX "langgraph_auth_"
+
+static void forget_claims(json_t *configurable)
+{
+    const char *key;
+    json_t *value;
+    void *next;
+
+    json_object_foreach_safe(
+        configurable, next, key,
+        value) if (!strncmp(key, AUTH_PREFIX, sizeof(AUTH_PREFIX) - 1))
+        json_object_del(configurable, key);
+}
+
+static apr_status_t say_who(aa_edit_t *edit)
+{
+    const char *path = edit->task->rule->configurable;
+    json_t *user = (json_t *)edit->task->user;
+    json_t *permissions = json_object_get(user, "permissions");
+    json_t *object;
+    apr_status_t rv = aa_edit_object(&object, edit, path);
+
+    if (rv != APR_SUCCESS)
+        return rv;
+    forget_claims(object);
+    json_object_set(object, AUTH_PREFIX "user", user);
+    json_object_set_new(object, AUTH_PREFIX "user_id",
+                        json_string(edit->task->identity));
+    json_object_set_new(object, AUTH_PREFIX "permissions",
+                        permissions ? json_incref(permissions) : json_array());
+    return aa_edit_set(edit, path, object);
+}
+
+static apr_status_t vet_webhook(aa_edit_t *edit)
+{
+    aa_task_t *task = edit->task;
+    const char *path = task->rule->webhook, *why;
+    const json_t *url = aa_member_at(edit->json, path);
+
+    if (!url || json_is_null(url))
+        return APR_SUCCESS;
+    if (json_is_string(url) && !aa_webhook_loops(&why, json_string_value(url),
+                                                 task->backend->name, task->p))
+        return APR_SUCCESS;
+    if (task->webhook == AA_WEBHOOK_REFUSE)
+        return aa_task_refuse(task, AA_E_WEBHOOK, "%s: %s", path,
+                              json_is_string(url) ? why : "it is no text");
+    return aa_edit_set(edit, path, NULL);
+}
+
+/* -------------------------------------------------------------------- steps */
+
+static apr_status_t change(aa_edit_t *edit)
+{
+    const aa_rule_t *rule = edit->task->rule;
+    const char *const *path = rule->drop_body;
+    apr_status_t rv = APR_SUCCESS;
+
+    for (; path && *path && rv == APR_SUCCESS; path++)
+        if (aa_member_at(edit->json, *path))
+            rv = aa_edit_set(edit, *path, NULL);
+    if (rv == APR_SUCCESS && rule->keep)
+        rv = keep(edit);
+    if (rv == APR_SUCCESS && rule->stamp)
+        rv = stamp(edit);
+    if (rv == APR_SUCCESS && rule->restrict_to)
+        rv = restrict_search(edit);
+    if (rv == APR_SUCCESS && rule->configurable && !edit->task->reply)
+        rv = say_who(edit);
+    if (rv == APR_SUCCESS && rule->webhook && !edit->task->reply)
+        rv = vet_webhook(edit);
+    return rv;
+}
+
+apr_status_t aa_step_rewrite(aa_task_t *task)
+{
+    apr_status_t rv = rewrite_query(task);
+
+    return rv == APR_SUCCESS ? aa_edit_body(task, change) : rv;
+}
+
+/* The filters of events that make an object; *any 0: there is no such event. */
+static json_t *maker_filter(int *any, const aa_task_t *task)
+{
+    const aa_policy_verdict_t *verdict = task->verdict;
+    json_t *filter = NULL;
+
+    *any = 0;
+    for (int i = 0; i < verdict->ndecisions; i++) {
+        const aa_policy_decision_t *decision = &verdict->decisions[i];
+
+        if (strcmp(decision->action, "create") &&
+            strcmp(decision->action, "put"))
+            continue;
+        *any = 1;
+        if (decision->effect == AA_POLICY_FILTER)
+            filter = aa_filter_and(filter, decision->filter, task->p);
+    }
+    return filter;
+}
+
+apr_status_t aa_step_created(aa_task_t *task)
+{
+    const aa_rule_t *rule = task->rule;
+    int any;
+    json_t *filter = maker_filter(&any, task);
+
+    if (!any || !filter || rule->copies || !json_is_object(task->json) ||
+        aa_filter_match(filter, aa_task_view(task, rule->match, task->json)))
+        return APR_SUCCESS;
+    return aa_task_refuse(task, AA_E_STAMP,
+                          "what would be made does not satisfy the filter");
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finds webhooks by which a backend without login would call itself.
+ *
+ * A run's webhook is called by the backend, with the run's values as body and
+ * nobody's credential: one that leads back to it writes where nobody looks. */
+#include <string.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <curl/curl.h>
+
+#include "apr_strings.h"
+#include "enforce/steps.h"
+
+/** Where a URL leads; texts are in the pool. */
+typedef struct place_t {
+    const char *host, *port;
+} place_t;
+
+static const char *part(CURLU *url, CURLUPart what, unsigned flags,
+                        apr_pool_t *p)
+{
+    char *text = NULL;
+    const char *copy = NULL;
+
+    if (curl_url_get(url, what, &text, flags) == CURLUE_OK && text)
+        copy = apr_pstrdup(p, text);
+    curl_free(text);
+    return copy;
+}
+
+/* 0: libcurl finds no http URL in it. */
+static int read_place(place_t *place, const char *text, apr_pool_t *p)
+{
+    CURLU *url = curl_url();
+    const char *scheme = NULL;
+    int ok = url && curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK;
+
+    if (ok) {
+        scheme = part(url, CURLUPART_SCHEME, 0, p);
+        place->host = part(url, CURLUPART_HOST, 0, p);
+        place->port = part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT, p);
+    }
+    curl_url_cleanup(url);
+    ok = ok && scheme && place->host && place->port &&
+         (!strcmp(scheme, "http") || !strcmp(scheme, "https"));
+    if (ok && *place->host == '[') /* an IPv6 literal, as getaddrinfo has it */
+        place->host =
+            apr_pstrmemdup(p, place->host + 1, strlen(place->host) - 2);
+    return ok;
+}
+
+/* Of the machine that asks, or of none. */
+static int is_local_v4(const struct in_addr *address)
+{
+    apr_uint32_t host = ntohl(address->s_addr);
+
+    return host >> 24 == 127 || host >> 24 == 0 || host >> 16 == 0xa9fe;
+}
+
+static int is_local(const struct sockaddr *address)
+{
+    const struct in6_addr *v6;
+    struct in_addr v4;
+
+    if (address->sa_family == AF_INET)
+        return is_local_v4(&((const struct sockaddr_in *)address)->sin_addr);
+    v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(v6)) {
+        memcpy(&v4, v6->s6_addr + 12, sizeof(v4));
+        return is_local_v4(&v4);
+    }
+    return IN6_IS_ADDR_LOOPBACK(v6) || IN6_IS_ADDR_UNSPECIFIED(v6) ||
+           IN6_IS_ADDR_LINKLOCAL(v6);
+}
+
+static int same_address(const struct sockaddr *a, const struct sockaddr *b)
+{
+    if (a->sa_family != b->sa_family)
+        return 0;
+    if (a->sa_family == AF_INET)
+        return !memcmp(&((const struct sockaddr_in *)a)->sin_addr,
+                       &((const struct sockaddr_in *)b)->sin_addr,
+                       sizeof(struct in_addr));
+    return !memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
+                   &((const struct sockaddr_in6 *)b)->sin6_addr,
+                   sizeof(struct in6_addr));
+}
+
+static struct addrinfo *resolve(const place_t *place)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
+
+    return getaddrinfo(place->host, place->port, &hints, &found) ? NULL : found;
+}
+
+/* What the name leads to now, looked at address by address. */
+static const char *leads_back(const struct addrinfo *there,
+                              const struct addrinfo *backend)
+{
+    for (; there; there = there->ai_next) {
+        if (is_local(there->ai_addr))
+            return "it leads to a loopback or link-local address";
+        for (const struct addrinfo *b = backend; b; b = b->ai_next)
+            if (same_address(there->ai_addr, b->ai_addr))
+                return "it leads to the backend's host";
+    }
+    return NULL;
+}
+
+int aa_webhook_loops(const char **why, const char *url, const char *backend,
+                     apr_pool_t *p)
+{
+    place_t to, from;
+    struct addrinfo *there, *back = NULL;
+
+    *why = NULL;
+    if (!read_place(&to, url, p)) {
+        *why = "it is no absolute http URL";
+        return 1;
+    }
+    if (read_place(&from, backend, p)) {
+        if (!strcasecmp(to.host, from.host))
+            *why = "it names the backend's host";
+        back = resolve(&from);
+    }
+    there = *why ? NULL : resolve(&to);
+    if (!*why)
+        *why = there ? leads_back(there, back) : "its host has no address";
+    if (there)
+        freeaddrinfo(there);
+    if (back)
+        freeaddrinfo(back);
+    return *why != NULL;
+}

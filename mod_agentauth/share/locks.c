@@ -139,7 +139,8 @@ static apr_int64_t ticks(void)
 }
 
 /* The kernel's own wait has no deadline but a signal's; so look again and
- * again. Readers let a waiting writer pass; one of those waiting is enough. */
+ * again. Readers let a waiting writer pass; one of those waiting is enough. Its
+ * intent ends with its hold: beside the lock it keeps nobody out. */
 static apr_status_t take_one(aa_hold_t *hold, const aa_claim_t *claim,
                              apr_int64_t deadline)
 {
@@ -149,10 +150,8 @@ static apr_status_t take_one(aa_hold_t *hold, const aa_claim_t *claim,
 
     while ((rv = try_once(hold->fd, claim)) == APR_EAGAIN) {
         left = deadline - ticks();
-        if (left <= 0) {
-            rv = APR_TIMEUP;
-            break;
-        }
+        if (left <= 0)
+            return APR_TIMEUP;
         hold->waited = 1;
         if (claim->lock == AA_LOCK_EXCLUSIVE && !intent)
             intent = set(hold->fd, F_WRLCK, claim->at + 1, 1) == APR_SUCCESS;
@@ -161,9 +160,6 @@ static apr_status_t take_one(aa_hold_t *hold, const aa_claim_t *claim,
         if (nap > NAP_LAST)
             nap = NAP_LAST;
     }
-    if (intent && set(hold->fd, F_UNLCK, claim->at + 1, 1) != APR_SUCCESS &&
-        rv == APR_SUCCESS)
-        rv = APR_EGENERAL; /* readers would wait as long as the hold lasts */
     return rv;
 }
 

@@ -402,14 +402,14 @@ static void hold_keeps_its_deadline(void **state)
     aa_hold_t *other, *held;
     apr_time_t begin;
 
-    assert_int_equal(hold(&other, objects, 1, X, 0, stage->pool), APR_SUCCESS);
+    assert_int_equal(hold(&other, objects, 2, X, 0, stage->pool), APR_SUCCESS);
     begin = apr_time_now();
     assert_int_equal(
         aa_object_hold(&held, objects, keys, locks, 2, SHORT, stage->pool),
         APR_TIMEUP);
     assert_null(held);
-    assert_in_range(apr_time_now() - begin, SHORT, LONG);
-    assert_true(can(objects, 2, X, stage->pool)); /* all or none */
+    assert_in_range(apr_time_now() - begin, SHORT, 20 * SHORT);
+    assert_true(can(objects, 1, X, stage->pool)); /* all or none */
     aa_object_release(other);
     assert_int_equal(
         aa_object_hold(&held, objects, keys, locks, 2, SHORT, stage->pool),
@@ -701,5 +701,6 @@ int main(void)
         WITH_STAGE(file_is_private_and_the_same),
     };
 
+    alarm(300); /* some wait for what a broken lock never lets happen */
     return cmocka_run_group_tests_name("holds", tests, NULL, NULL);
 }

@@ -213,6 +213,8 @@ int main(void)
         WITH_RUNS(run_pushes_out_ones_own_oldest),
         WITH_RUNS(run_pushes_out_nobody_elses),
         WITH_RUNS(identities_are_bounded),
+        WITH_RUNS(identities_inherit_nothing),
+        WITH_RUNS(identity_that_goes_on_stays),
         WITH_RUNS(runs_started_by_many_at_once),
         WITH_RUNS(identities_that_come_at_once),
     };

@@ -76,29 +76,35 @@ static json_t *with_one(const char *member, const json_t *body, json_t *one,
     return copy && !json_object_set(copy, member, one) ? copy : NULL;
 }
 
-/* The list-valued member of a template, or NULL. */
-static const char *list_member(const aa_ask_t *ask, const json_t *body,
-                               apr_pool_t *p)
+/* The list that is gone through. @param member of the body; NULL: all of it */
+static const json_t *list_of(const char **member, const aa_task_t *task,
+                             const aa_ask_t *ask)
 {
     const char *at = strstr(ask->path, "{body.");
-    const char *name;
 
-    if (!at || !ask->each)
-        return NULL;
+    *member = NULL;
+    if (task->rule->each || !at)
+        return task->json;
     at += 6;
-    name = apr_pstrmemdup(p, at, strcspn(at, "}"));
-    return json_is_array(json_object_get(body, name)) ? name : NULL;
+    *member = apr_pstrmemdup(task->p, at, strcspn(at, "}"));
+    return json_object_get(task->json, *member);
 }
 
 static apr_status_t add_each(questions_t *all, const aa_ask_t *ask)
 {
     const json_t *body = all->task->json;
-    const char *member = list_member(ask, body, all->task->p);
-    const json_t *list = member ? json_object_get(body, member) : body;
+    const char *member;
+    const json_t *list = list_of(&member, all->task, ask);
     apr_status_t rv = APR_SUCCESS;
     json_t *one;
     size_t i;
 
+    if (ask->optional && (!list || json_is_null(list)))
+        return APR_SUCCESS;
+    /* Else nothing would be asked, and the request would go on. */
+    if (!json_is_array(list))
+        return aa_task_refuse(all->task, AA_E_ENFORCE_BODY, "%s: it is no list",
+                              ask->path);
     json_array_foreach((json_t *)list, i, one)
     {
         if (member)

@@ -109,6 +109,9 @@ static apr_status_t look_at(aa_task_t *task, const aa_side_t *side,
     }
     if ((rv = aa_task_json(&object, task, &answer)) != APR_SUCCESS)
         return rv;
+    /* null is how some stores say that there is nothing */
+    if (!json_is_object(object) && !json_is_null(object))
+        return aa_task_refuse(task, AA_E_BACKEND, "its answer is no object");
     if (side)
         aa_known_keep(task, side, version, aa_known_of(task, side, object),
                       object);
@@ -142,7 +145,7 @@ apr_status_t aa_step_object(aa_task_t *task)
 apr_status_t aa_step_batch(aa_task_t *task)
 {
     aa_backend_answer_t answer;
-    json_t *runs, *run;
+    json_t *runs = NULL, *run;
     size_t i;
     apr_status_t rv;
 
@@ -153,14 +156,15 @@ apr_status_t aa_step_batch(aa_task_t *task)
         rv = aa_task_json(&runs, task, &answer);
     if (rv != APR_SUCCESS)
         return rv;
-    if (answer.status < 300)
-        json_array_foreach(runs, i, run)
-        {
-            const char *id = json_string_value(json_object_get(run, "run_id"));
+    if (answer.status < 300 && !json_is_array(runs))
+        return aa_task_refuse(task, AA_E_BACKEND, "its answer is no list");
+    json_array_foreach(runs, i, run)
+    {
+        const char *id = json_string_value(json_object_get(run, "run_id"));
 
-            if (id)
-                aa_task_remember_run(task, id);
-        }
+        if (id)
+            aa_task_remember_run(task, id);
+    }
     aa_task_pass(task, &answer, task->p);
     return APR_SUCCESS;
 }

@@ -40,6 +40,7 @@
 /* questions to a backend */
 #define AA_BACKEND_URL_MAX 32768 /* bytes of a URL, path and query encoded */
 #define AA_BACKEND_ANSWER_MAX (16 * 1024 * 1024) /* bytes of an answer */
+#define AA_BACKEND_DEPTH_MAX 2000 /* nesting of one; jansson ends at 2048 */
 #define AA_BACKEND_TIMEOUT (15 * 1000000LL)      /* in all */
 #define AA_BACKEND_CONNECT (3 * 1000000LL)       /* for connecting */
 

@@ -21,7 +21,7 @@ static apr_pool_t *root;
 #define ROW(enforce)                                                           \
     "route { 'POST', '/t/{id}', body = 'json', events = {"                     \
     " { 't', 'create', value = { id = path, m = body, q = query } },"          \
-    " { 'a', 'read' } }, mutable = { 'q', 'm' },"                              \
+    " { 'a', 'read' } }, mutable = { 'm' },"                                   \
     " enforce = { " enforce " } }"
 #define EACH(enforce)                                                          \
     "route { 'POST', '/t/{id}', body = 'json', events = {"                     \
@@ -30,6 +30,15 @@ static apr_pool_t *root;
 #define BARE(enforce)                                                          \
     "route { 'GET', '/t/{id}/r/{run_id}', events = { { 't', 'read' } },"       \
     " enforce = { " enforce " } }"
+/* A handler may change what comes from the query, or from elsewhere. */
+#define CHANGED(value, enforce)                                                \
+    "route { 'POST', '/t/{id}', body = 'json', events = {"                     \
+    " { 't', 'create', value = { q = " value " } } }, mutable = { 'q' },"      \
+    " enforce = { " enforce " } }"
+#define OPENED(access, enforce)                                                \
+    "route { 'GET', '/a', access = '" access "', enforce = { " enforce " } }"
+#define PAGED(more)                                                            \
+    "page = { limit = { 'limit', 10 }, offset = 'offset', " more " }"
 #define PAGE "page = { limit = { 'limit', 10 }, offset = 'offset' }"
 #define MANY(text) text text text text text text text text
 
@@ -66,8 +75,42 @@ static const struct {
     {"refuse", BARE("refuse = 'why'"), NULL},
     {"refuse without a reason", BARE("refuse = ''"), "refuse: say why"},
     {"refuse that is true", BARE("refuse = true"), "refuse: say why"},
+    {"refuse that is a list", BARE("refuse = { 'why' }"), "refuse: say why"},
     {"refuse beside another word", BARE("refuse = 'why', check = 'object'"),
      "refuse stands alone"},
+    {"refuse where no policy is asked", OPENED("refuse", "refuse = 'why'"),
+     NULL},
+    {"a rule where no policy is asked", OPENED("user", "check = 'object'"),
+     "no policy is asked here, so it can only refuse"},
+    {"a rule where nobody is asked", OPENED("open", "check = 'object'"),
+     "no policy is asked here"},
+    {"a rule of a refused row", OPENED("refuse", "check = 'object'"),
+     "no policy is asked here"},
+
+    /* what a handler changes arrives */
+    {"a change of the body", CHANGED("body", "check = 'object'"), NULL},
+    {"a change below the body",
+     CHANGED("{ a = body, b = { c = body 'd' } }", "check = 'object'"), NULL},
+    {"a change of the query",
+     CHANGED("query", "check = 'object', rewrite = { query = { 'q' } }"), NULL},
+    {"a change of the query that is lost", CHANGED("query", "check = 'object'"),
+     "a change of mutable 'q' would not reach the backend"},
+    {"a change of the path", CHANGED("path 'id'", "check = 'object'"),
+     "a change of mutable 'q' would not reach"},
+    {"a change of a constant", CHANGED("literal(1)", "check = 'object'"),
+     "a change of mutable 'q' would not reach"},
+    {"a change below that is lost",
+     CHANGED("{ a = body, b = { c = query } }", "check = 'object'"),
+     "a change of mutable 'q' would not reach"},
+    {"a change of what is new",
+     CHANGED("{}", "ask_first = '/t/{id}', match = 'q',"
+                   " copies = '/t/{answer.id}'"),
+     NULL},
+    {"a change of what is new elsewhere",
+     CHANGED("{}", "ask_first = '/t/{id}', copies = '/t/{answer.id}'"),
+     "a change of mutable 'q' would not reach"},
+    {"a change of nothing", CHANGED("{}", "ask_first = '/t/{id}'"),
+     "a change of mutable 'q' would not reach"},
 
     /* ask_first: forms */
     {"a path", BARE("ask_first = '/t/{id}'"), NULL},
@@ -80,6 +123,8 @@ static const struct {
      "ask_first: a path is missing"},
     {"an item that is a number", BARE("ask_first = { 1 }"),
      "ask_first must be a table"},
+    {"a number", BARE("ask_first = 1"), "ask_first must be a table"},
+    {"a source instead of a path", BARE("ask_first = path"), "ask_first"},
     {"a misspelled word of an item",
      BARE("ask_first = { '/b', optionall = true }"),
      "unknown word 'optionall' in ask_first; did you mean 'optional'?"},
@@ -95,7 +140,11 @@ static const struct {
     {"dots in a path", BARE("ask_first = '/a/../b'"), "no plain path"},
     {"a fragment in a path", BARE("ask_first = '/a#b'"),
      "ask_first: '/a#b' is no path"},
+    {"a space in a path", BARE("ask_first = '/a b'"),
+     "ask_first: '/a b' is no path"},
+    {"an empty path", BARE("ask_first = ''"), "does not begin with '/'"},
     {"a query", BARE("ask_first = '/b?x={id}&y={query.z}'"), NULL},
+    {"braces themselves", BARE("ask_first = '/b/{{x}}{id}'"), NULL},
     {"a parameter that is not there", BARE("ask_first = '/b/{run}'"),
      "ask_first: {run} is no parameter of the path, body.… or query.…"},
     {"a parameter that is misspelled", BARE("ask_first = '/b/{runid}'"),
@@ -125,6 +174,15 @@ static const struct {
      "ask_first: 'threads' is no resource:action"},
     {"events that are a text", ROW("ask_first = { '/b', events = 'a:read' }"),
      "ask_first must be a list of texts"},
+    {"no event", BARE("ask_first = { '/b', events = {} }"), NULL},
+    {"33 events",
+     ROW("ask_first = { '/b', events = { " MANY(
+         "'a:read', 'a:read', 'a:read', 'a:read', ") "'a:read' } }"),
+     "ask_first: more than 32 texts"},
+    {"shared", BARE("ask_first = { '/b', hold = 'shared' }"), NULL},
+    {"exclusive", BARE("ask_first = { '/b', hold = 'exclusive' }"), NULL},
+    {"a hold that is true", BARE("ask_first = { '/b', hold = true }"),
+     "hold must be a text"},
     {"an unknown hold", BARE("ask_first = { '/b', hold = 'exclusiv' }"),
      "hold 'exclusiv' is unknown; did you mean 'exclusive'?"},
     {"optional", ROW("ask_first = { '/b/{body.x}', optional = true }"), NULL},
@@ -137,12 +195,22 @@ static const struct {
      ROW("ask_first = { '/b/{body.x}', optional = 'yes' }"),
      "optional must be true or false"},
     {"each of a list", ROW("ask_first = { '/b/{body.x}', each = true }"), NULL},
+    {"each of two lists",
+     ROW("ask_first = { '/b/{body.x}/{body.y}', each = true }"),
+     "has more than one {body.…}"},
+    {"each of two members of an element",
+     EACH("ask_first = { '/b/{body.x}/{body.y}', each = true }"), NULL},
+    {"each that is a number", ROW("ask_first = { '/b/{body.x}', each = 1 }"),
+     "each must be true or false"},
     {"each of nothing", ROW("ask_first = { '/b/{id}', each = true }"),
      "each: '/b/{id}' has no {body.…}"},
     {"each element", EACH("ask_first = { '/b/{body.x}', each = true }"), NULL},
     {"an element without each", EACH("ask_first = '/b/{body.x}'"),
      "'/b/{body.x}' is asked for each element: each = true"},
     {"absent", BARE("ask_first = { '/b', absent = true }"), NULL},
+    {"not absent", BARE("ask_first = { '/b', absent = false }"), NULL},
+    {"absent that is a list", BARE("ask_first = { '/b', absent = { 1 } }"),
+     "absent must be true, false or \"matching\""},
     {"absent when matching", ROW("ask_first = { '/b', absent = 'matching' }"),
      NULL},
     {"absent when matching what is not read",
@@ -151,6 +219,14 @@ static const struct {
     {"absent of another kind", BARE("ask_first = { '/b', absent = 'maybe' }"),
      "absent must be true, false or \"matching\""},
     {"exempt", BARE("ask_first = { '/b', exempt = { by = 'system' } }"), NULL},
+    {"exempt that is a text", BARE("ask_first = { '/b', exempt = 'x' }"),
+     "exempt must be a table of names"},
+    {"exempt with an item",
+     BARE("ask_first = { '/b', exempt = { 'x', by = 'y' } }"),
+     "exempt: '1' is no plain value"},
+    {"exempt from no events",
+     BARE("ask_first = { '/b', events = {}, exempt = { by = 'system' } }"),
+     "exempt from no events"},
     {"exempt without a name", BARE("ask_first = { '/b', exempt = {} }"),
      "exempt must be a table of names"},
     {"exempt with a table",
@@ -159,6 +235,13 @@ static const struct {
     {"same", BARE("ask_first = { '/b', same = { id = '{id}' } }"), NULL},
     {"same without a name", BARE("ask_first = { '/b', same = { '{id}' } }"),
      "same must be a table of names"},
+    {"same that is a text", BARE("ask_first = { '/b', same = '{id}' }"),
+     "same must be a table of names"},
+    {"same as a number", BARE("ask_first = { '/b', same = { id = 1 } }"),
+     "same: 'id' is no text"},
+    {"same as a table",
+     BARE("ask_first = { '/b', same = { id = { a = '{id}' } } }"),
+     "same: 'id' is no text"},
     {"same as what is not there",
      BARE("ask_first = { '/b', same = { id = '{ib}' } }"),
      "same: {ib} is no parameter"},
@@ -169,6 +252,42 @@ static const struct {
          " body = { id = '{id}', n = 1, m = { x = '{body.m}' } },"
          " when = { 'if', 'create' }, after = { 'if', 'no' } } }"),
      NULL},
+    {"create that is a text", ROW("ask_first = { '/b', create = '/b' }"),
+     "create must be a table"},
+    {"create with a path of what is not there",
+     ROW("ask_first = { '/b', create = { path = '/b/{x}',"
+         " body = { a = 1 } } }"),
+     "create: {x} is no parameter"},
+    {"create with a body that is a text",
+     ROW("ask_first = { '/b', create = { path = '/b', body = '{id}' } }"),
+     "create: body must be a table of names"},
+    {"create with a list",
+     ROW("ask_first = { '/b', create = { path = '/b',"
+         " body = { a = { '{id}' } } } }"),
+     "create: body: 'a' is a list"},
+    {"create with an empty table",
+     ROW("ask_first = { '/b', create = { path = '/b', body = { a = {} } } }"),
+     NULL},
+    {"create with a stamp that is no member",
+     ROW("ask_first = { '/b', create = { path = '/b', body = { a = 1 },"
+         " stamp = '.' } }"),
+     "create: stamp: '.' is no member"},
+    {"create with a stamp that is true",
+     ROW("ask_first = { '/b', create = { path = '/b', body = { a = 1 },"
+         " stamp = true } }"),
+     "create: stamp must be a text"},
+    {"create when there is no member",
+     ROW("ask_first = { '/b', create = { path = '/b', body = { a = 1 },"
+         " when = { 'a..b', 'x' } } }"),
+     "create: when: 'a..b' is no member"},
+    {"create when a number",
+     ROW("ask_first = { '/b', create = { path = '/b', body = { a = 1 },"
+         " when = { 'a', 1 } } }"),
+     "create: when: { \"member\", \"text\" }"},
+    {"create after three",
+     ROW("ask_first = { '/b', create = { path = '/b', body = { a = 1 },"
+         " after = { 'a', 'b', 'c' } } }"),
+     "create: after: { \"member\", \"text\" }"},
     {"create beside absent",
      ROW("ask_first = { '/b', absent = true, create = { path = '/b',"
          " body = { id = '{id}' } } }"),
@@ -213,14 +332,30 @@ static const struct {
      "stamp must be a text of 1 to 64 bytes"},
     {"stamp of no member", ROW("rewrite = { stamp = 'a..b' }"),
      "stamp: 'a..b' is no member"},
-    {"the old form", ROW("rewrite = { 'metadata' }"),
+    {"rewrite that is a text", ROW("rewrite = 'metadata'"),
+     "rewrite must be a table"},
+    {"items in rewrite", ROW("rewrite = { 'metadata' }"),
      "rewrite begins with 0 texts"},
     {"a misspelled word of rewrite", ROW("rewrite = { webhok = 'webhook' }"),
      "unknown word 'webhok' in rewrite; did you mean 'webhook'?"},
     {"keep", ROW("check = 'object', rewrite = { keep = 'm' }"), NULL},
+    {"keep of no member", ROW("check = 'object', rewrite = { keep = '.a' }"),
+     "keep: '.a' is no member"},
+    {"keep alone", ROW("rewrite = { keep = 'm' }"),
+     "enforce: neither ask_first"},
     {"keep that is a number", ROW("check = 'object', rewrite = { keep = 1 }"),
      "keep must be a text"},
     {"restrict", ROW("check = 'list', rewrite = { restrict = 'm' }"), NULL},
+    {"restrict of a count",
+     ROW("check = 'count', rewrite = { restrict = '.' }, " PAGED(
+         "search = '/t/search'")),
+     NULL},
+    {"restrict of no member",
+     ROW("check = 'list', rewrite = { restrict = '' }"),
+     "restrict must be a text of 1 to 64 bytes"},
+    {"restrict where no body is read",
+     BARE("check = 'list', rewrite = { restrict = 'm' }"),
+     "restrict reads the body"},
     {"restrict that is true",
      ROW("check = 'list', rewrite = { restrict = true }"),
      "restrict must be a text"},
@@ -230,7 +365,19 @@ static const struct {
     {"configurable and webhook",
      ROW("rewrite = { stamp = 'm', configurable = 'c.d', webhook = 'w' }"),
      NULL},
-    {"configurable that is empty",
+    {"configurable that is true",
+     ROW("check = 'object', rewrite = { configurable = true }"),
+     "configurable must be a text"},
+    {"configurable where no body is read",
+     BARE("check = 'object', rewrite = { configurable = 'c' }"),
+     "configurable reads the body"},
+    {"webhook of no member",
+     ROW("check = 'object', rewrite = { webhook = 'a.' }"),
+     "webhook: 'a.' is no member"},
+    {"webhook where no body is read",
+     BARE("check = 'object', rewrite = { webhook = 'w' }"),
+     "webhook reads the body"},
+    {"configurable that is the body",
      ROW("check = 'object', rewrite = { configurable = '.' }"),
      "configurable: '.' is no member"},
     {"webhook that is a list",
@@ -243,6 +390,10 @@ static const struct {
     {"a query that is a text",
      ROW("check = 'object', rewrite = { drop_query = 'x' }"),
      "drop_query must be a list of texts"},
+    {"32 parameters",
+     ROW("check = 'object', rewrite = { drop_query = { " MANY(
+         "'a', 'b', 'c', 'd', ") "} }"),
+     NULL},
     {"an empty query",
      ROW("check = 'object', rewrite = { drop_query = { '' } }"),
      "drop_query: an empty text"},
@@ -250,6 +401,16 @@ static const struct {
      ROW("check = 'object', rewrite = { drop_query = { " MANY(
          "'a', 'b', 'c', 'd', ") "'e' } }"),
      "drop_query: more than 32 texts"},
+    {"33 members",
+     ROW("check = 'object', rewrite = { drop_body = { " MANY(
+         "'a', 'b', 'c', 'd', ") "'e' } }"),
+     "drop_body: more than 32 texts"},
+    {"members that are numbers",
+     ROW("check = 'object', rewrite = { drop_body = { 1 } }"),
+     "drop_body must be a list of texts"},
+    {"a member of a table",
+     ROW("check = 'object', rewrite = { drop_body = { a = 'b' } }"),
+     "drop_body must be a list of texts"},
     {"a member that is none",
      ROW("check = 'object', rewrite = { drop_body = { 'a.' } }"),
      "drop_body: 'a.' is no member"},
@@ -259,6 +420,13 @@ static const struct {
     {"a header in upper case",
      BARE("check = 'object', rewrite = { drop_headers = { 'X-A' } }"),
      "drop_headers: 'X-A' is no name in lower case"},
+    {"headers that are a text",
+     BARE("check = 'object', rewrite = { drop_headers = 'x-*' }"),
+     "drop_headers must be a list of texts"},
+    {"33 headers",
+     BARE("check = 'object', rewrite = { drop_headers = { " MANY(
+         "'a', 'b', 'c', 'd', ") "'e' } }"),
+     "drop_headers: more than 32 texts"},
     {"a star in the middle",
      BARE("check = 'object', rewrite = { drop_headers = { 'x*a' } }"),
      "drop_headers: 'x*a' is no name"},
@@ -266,10 +434,19 @@ static const struct {
      BARE("check = 'object', rewrite = { drop_headers = { '*' } }"),
      "drop_headers: '*' is no name"},
     {"a query that a handler may change",
-     ROW("check = 'object', rewrite = { query = { 'q' } }"), NULL},
+     CHANGED("query", "check = 'object', rewrite = { query = { 'q' } }"), NULL},
+    {"a query that no handler may change",
+     ROW("check = 'object', rewrite = { query = { 'q' } }"),
+     "query 'q' is no mutable member that comes from the query"},
     {"a member of the body as a query",
      ROW("check = 'object', rewrite = { query = { 'm' } }"),
      "query 'm' is no mutable member that comes from the query"},
+    {"a query under another name",
+     CHANGED("query 'r'", "check = 'object', rewrite = { query = { 'q' } }"),
+     "query 'q' is no mutable member that comes from the query"},
+    {"a query that is a text",
+     CHANGED("query", "check = 'object', rewrite = { query = 'q' }"),
+     "query must be a list of texts"},
 
     /* check and page */
     {"an object", BARE("check = 'object'"), NULL},
@@ -279,6 +456,45 @@ static const struct {
     {"an empty check", BARE("check = ''"), "check '' is unknown"},
     {"check that is true", BARE("check = true"), "check must be a text"},
     {"a page of the body", ROW("check = 'list', " PAGE), NULL},
+    {"a page that is a text", ROW("check = 'list', page = 'limit'"),
+     "page must be a table"},
+    {"a page of an array", EACH("check = 'list', " PAGE),
+     "page: the body is an array"},
+    {"a page of the query of an array",
+     EACH("check = 'list', " PAGED("query = true")), NULL},
+    {"a page of a query that is a text",
+     BARE("check = 'list', " PAGED("query = 'yes'")),
+     "query must be true or false"},
+    {"a max that is a text", ROW("check = 'list', " PAGED("max = '9'")),
+     "max must be a number"},
+    {"the greatest max", ROW("check = 'list', " PAGED("max = 10000")), NULL},
+    {"an offset that is a list",
+     ROW("check = 'list', page = { limit = { 'l', 9 }, offset = { 'o', 0 } }"),
+     "offset must be a text"},
+    {"an offset that is no member",
+     ROW("check = 'list', page = { limit = { 'l', 9 }, offset = 'o.' }"),
+     "offset: 'o.' is no member"},
+    {"a select that is a list",
+     ROW("check = 'list', " PAGED("select = { 's' }")),
+     "select must be a text"},
+    {"a select where no body is read",
+     BARE("check = 'list', " PAGED("query = true, select = 's'")),
+     "select reads the body"},
+    {"items below a member", ROW("check = 'list', " PAGED("items = 'a.b'")),
+     NULL},
+    {"items of no member", ROW("check = 'list', " PAGED("items = 'a.'")),
+     "items: 'a.' is no member"},
+    {"a total in upper case",
+     ROW("check = 'list', " PAGED("total = 'X-Total'")),
+     "total: 'X-Total' is no name in lower case"},
+    {"a next that is a list", ROW("check = 'list', " PAGED("next = { 'n' }")),
+     "next must be a text"},
+    {"a total of a count",
+     ROW("check = 'count', " PAGED("search = '/t/search', total = 'x-t'")),
+     "total and next are for check = \"list\""},
+    {"a next of a count",
+     ROW("check = 'count', " PAGED("search = '/t/search', next = 'x-n'")),
+     "total and next are for check = \"list\""},
     {"a page of a body that is not read", BARE("check = 'list', " PAGE),
      "limit reads the body"},
     {"a page of the query",
@@ -322,6 +538,11 @@ static const struct {
      ROW("check = 'count', page = { limit = { 'l', 9 }, offset = 'o',"
          " search = '/t/search' }"),
      NULL},
+    {"a count without a page", ROW("check = 'count'"),
+     "a count needs page = { search = … }"},
+    {"a search of what is not there",
+     ROW("check = 'count', " PAGED("search = '/t/{x}'")),
+     "search: {x} is no parameter"},
     {"a count that cannot be paged", ROW("check = 'count', " PAGE),
      "a count needs page = { search = … }"},
     {"a search that is no path",
@@ -337,18 +558,32 @@ static const struct {
     {"match at the top", BARE("check = 'object', match = '.'"), NULL},
     {"match in several", BARE("check = 'object', match = { 'v', 'k' }"), NULL},
     {"match in a dot and more", BARE("check = 'object', match = { 'v', '.' }"),
-     "match: \".\" stands alone"},
+     "match: in a list, '.' is no name"},
+    {"match below a member", BARE("check = 'object', match = 'a.b'"), NULL},
+    {"match in no member", BARE("check = 'object', match = 'a..b'"),
+     "match: 'a..b' is no member"},
+    {"match in an empty name", BARE("check = 'object', match = ''"),
+     "match must be a text of 1 to 64 bytes"},
+    {"match in 33",
+     BARE("check = 'object', match = { " MANY("'a', 'b', 'c', 'd', ") "'e' }"),
+     "match: more than 32 texts"},
     {"match in nothing", BARE("check = 'object', match = {}"),
      "match: an empty list"},
     {"match that is a number", BARE("check = 'object', match = 1"),
      "match must be a list of texts"},
     {"wrap", BARE("check = 'list', wrap = 'n'"), NULL},
+    {"wrap that is true", BARE("check = 'list', wrap = true"),
+     "wrap must be a text"},
     {"wrap of an object", BARE("check = 'object', wrap = 'n'"),
      "wrap is for check = \"list\""},
     {"events", ROW("check = 'object', events = { 't:create' }"), NULL},
     {"events that the row has not",
      ROW("check = 'object', events = { 'a:raed' }"),
      "enforce: the row has no event 'a:raed'; did you mean 'a:read'?"},
+    {"events without an action", ROW("check = 'object', events = { 't' }"),
+     "enforce: 't' is no resource:action"},
+    {"events that are one text", ROW("check = 'object', events = 't:create'"),
+     "enforce must be a list of texts"},
     {"no events", ROW("check = 'object', events = {}"),
      "events: an empty list"},
 
@@ -367,6 +602,18 @@ static const struct {
     {"a null for what is missing",
      BARE("check = 'object', hidden = { 200, 'application/json', 'null' }"),
      NULL},
+    {"hidden that is a number", BARE("check = 'object', hidden = 404"),
+     "hidden: { status, \"type\", \"text\" }"},
+    {"a status that is a text", BARE("check = 'object', hidden = { '404' }"),
+     "hidden: { status, \"type\", \"text\" }"},
+    {"a status that is none", BARE("check = 'object', hidden = { 600 }"),
+     "hidden: { status, \"type\", \"text\" }"},
+    {"a text that is a number",
+     BARE("check = 'object', hidden = { 404, 'text/plain', 1 }"),
+     "hidden: a type and a text"},
+    {"a text of a body that is not read",
+     BARE("check = 'object', hidden = { 404, 'text/plain', '{body.x}' }"),
+     "hidden reads the body"},
     {"a status that redirects", BARE("check = 'object', hidden = { 302 }"),
      "hidden: { status, \"type\", \"text\" }"},
     {"a type without a text",
@@ -384,23 +631,50 @@ static const struct {
 
     /* runs, copies, streams, what is sent */
     {"remember", ROW("rewrite = { stamp = 'm' }, remember = 'run'"), NULL},
+    {"remember alone", ROW("remember = 'run'"), "enforce: neither ask_first"},
+    {"remember that is true", ROW("rewrite = { stamp = 'm' }, remember = true"),
+     "remember must be a text"},
     {"remember something else",
      ROW("rewrite = { stamp = 'm' }, remember = 'thread'"),
      "remember 'thread' is unknown"},
     {"asks", BARE("asks = 'run'"), NULL},
     {"asks without a run", ROW("asks = 'run'"),
      "asks: the path has no {run_id}"},
+    {"asks that is a list", BARE("asks = { 'run' }"), "asks must be a text"},
     {"asks something else", BARE("asks = 'thread'"),
      "asks 'thread' is unknown"},
     {"copies", BARE("ask_first = '/b', copies = '/b/{answer.id}'"), NULL},
+    {"copies of a list", BARE("check = 'list', copies = '/b/{answer.id}'"),
+     "copies: the answer is one object"},
+    {"copies to what is not there",
+     BARE("ask_first = '/b', copies = '/b/{answer.id}/{x}'"),
+     "copies: {x} is no parameter"},
+    {"copies alone", BARE("copies = '/b/{answer.id}'"),
+     "enforce: neither ask_first"},
     {"copies to nowhere", BARE("ask_first = '/b', copies = '/b/{id}'"),
      "copies: the path has no {answer.…}"},
     {"copies that is true", BARE("ask_first = '/b', copies = true"),
      "copies: a path is missing"},
     {"a stream", BARE("ask_first = '/b', stream = true"), NULL},
+    {"no stream", BARE("check = 'object', stream = false"), NULL},
+    {"a stream alone", BARE("stream = true"), "enforce: neither ask_first"},
+    {"a stream that is looked at", BARE("check = 'object', stream = true"),
+     "a stream is passed on as it comes"},
+    {"a stream that is copied",
+     BARE("ask_first = '/b', copies = '/b/{answer.id}', stream = true"),
+     "a stream is passed on as it comes"},
+    {"a websocket",
+     "route { 'GET', '/a', websocket = true, events = { { 't', 'read' } },"
+     " enforce = { ask_first = '/b' } }",
+     NULL},
+    {"a websocket that is looked at",
+     "route { 'GET', '/a', websocket = true, events = { { 't', 'read' } },"
+     " enforce = { check = 'object' } }",
+     "a stream is passed on as it comes"},
     {"a stream that is a text", BARE("ask_first = '/b', stream = 'yes'"),
      "stream must be true or false"},
     {"what is sent", ROW("sent = true"), NULL},
+    {"what is sent, a text", ROW("sent = 'yes'"), "sent must be true or false"},
     {"what is sent, unread", BARE("sent = true"), "sent reads the body"},
 };
 
@@ -494,15 +768,16 @@ static void asks_arrive(void **state)
 static void rewrites_arrive(void **state)
 {
     static const char text[] =
-        ROW("check = 'list', match = { 'v', 'k' }, wrap = 'n', sent = true,"
-            " events = { 't:create' }, stream = true, remember = 'run',"
-            " hidden = { 404, 't/p', 'no {id}' }, copies = '/t/{answer.id}',"
-            " page = { limit = { 'l', 5 }, offset = 'o', max = 6, items = 'i',"
-            " select = 's', total = 'x-t', next = 'x-n' },"
-            " rewrite = { stamp = 'a', keep = 'b', restrict = 'c',"
-            " configurable = 'd', webhook = 'e', query = { 'q' },"
-            " drop_query = { 'f' }, drop_body = { 'g' },"
-            " drop_headers = { 'h-*' } }");
+        CHANGED("query",
+                "check = 'list', match = { 'v', 'k' }, wrap = 'n', sent = true,"
+                " events = { 't:create' }, remember = 'run',"
+                " hidden = { 404, 't/p', 'no {id}' },"
+                " page = { limit = { 'l', 5 }, offset = 'o', max = 6,"
+                " items = 'i', select = 's', total = 'x-t', next = 'x-n' },"
+                " rewrite = { stamp = 'a', keep = 'b', restrict = 'c',"
+                " configurable = 'd', webhook = 'e', query = { 'q' },"
+                " drop_query = { 'f' }, drop_body = { 'g' },"
+                " drop_headers = { 'h-*' } }");
     json_t *made = json_array();
     const aa_rule_t *r;
     const char *why;
@@ -510,8 +785,8 @@ static void rewrites_arrive(void **state)
     (void)state;
     r = compiled(&why, text, 1, made, root)->rule;
     assert_true(!r->refuse && !r->nasks && r->check == AA_CHECK_LIST &&
-                r->sent && r->long_lived && r->remembers_run && !r->each &&
-                !r->asks_runs);
+                r->sent && !r->long_lived && r->remembers_run && !r->each &&
+                !r->asks_runs && !r->copies);
     assert_string_equal(r->stamp, "a");
     assert_string_equal(r->keep, "b");
     assert_string_equal(r->restrict_to, "c");
@@ -524,7 +799,6 @@ static void rewrites_arrive(void **state)
     assert_string_equal(joined(r->match), "v k");
     assert_string_equal(joined(r->events), "t:create");
     assert_string_equal(r->wrap, "n");
-    assert_string_equal(r->copies, "/t/{answer.id}");
     assert_string_equal(r->hidden_type, "t/p");
     assert_string_equal(r->hidden_body, "no {id}");
     assert_string_equal(r->page.limit, "l");
@@ -538,12 +812,48 @@ static void rewrites_arrive(void **state)
     json_decref(made);
 }
 
+/* Words that those above exclude. */
+static void the_others_arrive(void **state)
+{
+    json_t *made = json_array();
+    const aa_rule_t *r;
+    const char *why;
+
+    (void)state;
+    r = compiled(&why, BARE("asks = 'run', stream = true"), 1, made, root)
+            ->rule;
+    assert_true(r->asks_runs && r->long_lived && !r->remembers_run &&
+                !r->sent && !r->check && !r->copies && !r->refuse);
+    assert_int_equal(r->hidden_status, 404);
+    assert_null(r->hidden_body);
+    json_array_clear(made);
+    r = compiled(&why, BARE("check = 'object', copies = '/t/{answer.id}'"), 1,
+                 made, root)
+            ->rule;
+    assert_string_equal(r->copies, "/t/{answer.id}");
+    assert_int_equal(r->check, AA_CHECK_OBJECT);
+    json_array_clear(made);
+    r = compiled(&why,
+                 ROW("check = 'count', page = { limit = { 'l', 5 },"
+                     " offset = 'o', search = '/t/{id}/search' }"),
+                 1, made, root)
+            ->rule;
+    assert_int_equal(r->check, AA_CHECK_COUNT);
+    assert_string_equal(r->page.search, "/t/{id}/search");
+    assert_int_equal(r->page.limit_max, 1000);
+    json_array_clear(made);
+    r = compiled(&why, BARE("refuse = 'why'"), 1, made, root)->rule;
+    assert_string_equal(r->refuse, "why");
+    json_decref(made);
+}
+
 /* Only a gateway reads more of the request, and only its rule must fit. */
 static void without_a_gateway(void **state)
 {
     static const char text[] =
-        "route { 'POST', '/t', access = 'user', body = 'json', enforce = {"
-        " ask_first = { '/b/{body.x}?y={query.y}', events = { 'n:one' } } } }";
+        "route { 'POST', '/t', body = 'json', events = { { 't', 'read' } },"
+        " enforce = { ask_first = { '/b/{body.x}?y={query.y}', events = { "
+        "'n:one' } } } }";
     json_t *made = json_array();
     const aa_route_t *route;
     const char *why;
@@ -558,8 +868,9 @@ static void without_a_gateway(void **state)
     assert_non_null(strstr(why, "the row has no event 'n:one'"));
     json_array_clear(made);
     route = compiled(&why,
-                     "route { 'POST', '/t', access = 'user', body = 'json',"
-                     " enforce = { ask_first = '/b/{body.x}?y={query.y}' } }",
+                     "route { 'POST', '/t', body = 'json',"
+                     " events = { { 't', 'read' } }, enforce = { ask_first = "
+                     "'/b/{body.x}?y={query.y}' } }",
                      1, made, root);
     assert_true(route->reads_body);
     assert_string_equal(joined(route->query_names), "y");
@@ -584,6 +895,7 @@ int main(void)
         cmocka_unit_test(words),
         cmocka_unit_test(asks_arrive),
         cmocka_unit_test(rewrites_arrive),
+        cmocka_unit_test(the_others_arrive),
         cmocka_unit_test(without_a_gateway),
         cmocka_unit_test(each_comes_from_the_events),
     };

@@ -29,10 +29,19 @@ local the_thread = "/threads/{thread_id}"
 local reads_thread = { ask_first = the_thread, hidden = no_thread }
 local streams_thread = { ask_first = the_thread, hidden = no_thread,
                          stream = true }
+-- Who calls is said by the gateway alone. The Python server takes it from a
+-- checkpoint and from the context as well, and both from an assistant.
+local function claims(at, cut)
+  cut[#cut + 1] = at .. ".langgraph_auth_user"
+  cut[#cut + 1] = at .. ".langgraph_auth_user_id"
+  cut[#cut + 1] = at .. ".langgraph_auth_permissions"
+  return cut
+end
+
 -- A checkpoint may name a thread of its own.
 local reads_checkpoint = {
   ask_first = the_thread, hidden = no_thread,
-  rewrite = { drop_body = { "checkpoint.thread_id" } },
+  rewrite = { drop_body = claims("checkpoint", { "checkpoint.thread_id" }) },
 }
 
 -- The filter speaks of the thread; this shows that the run belongs to it.
@@ -51,18 +60,12 @@ local function count_page(search)
 end
 
 -- A webhook that begins with "/" makes the server call itself, the user that a
--- graph sees is what configurable says, and headers go there as well; so do, on
--- the Python server, a checkpoint and the context.
+-- graph sees is what configurable says, and headers go there as well.
 local run_rewrite = {
   stamp = "metadata", configurable = "config.configurable",
   webhook = "webhook", drop_headers = { "x-*" },
-  drop_body = { "config.configurable.thread_id",
-                "checkpoint.thread_id", "checkpoint.langgraph_auth_user",
-                "checkpoint.langgraph_auth_user_id",
-                "checkpoint.langgraph_auth_permissions",
-                "context.langgraph_auth_user",
-                "context.langgraph_auth_user_id",
-                "context.langgraph_auth_permissions" },
+  drop_body = claims("checkpoint", claims("context", {
+    "config.configurable.thread_id", "checkpoint.thread_id" })),
 }
 
 -- Who may run an assistant is who may read it; the built-in ones are for all.
@@ -431,6 +434,7 @@ route { "POST", "/threads/{thread_id}/commands",
     events = { "threads:create_run", "threads:read" }, hidden = no_thread,
     rewrite = {
       stamp = "params.metadata", configurable = "params.config.configurable",
+      webhook = "params.webhook",
       drop_body = { "params.config.configurable.thread_id" },
       drop_headers = { "x-*" } } } }
 
@@ -461,6 +465,10 @@ route { "GET", "/threads/{thread_id}/stream/events",
 -- The name of a graph is an alias for its built-in assistant: assistant_id is
 -- what the request says.
 
+-- Who may say created_by = "system" would give an assistant to everybody.
+local said_of_assistant = claims("config.configurable", claims("context", {
+  "metadata.created_by" }))
+
 route { "POST", "/assistants",
   events = { { "assistants", "create",
     value = { assistant_id = body, config = body, context = body,
@@ -470,8 +478,7 @@ route { "POST", "/assistants",
   enforce = { ask_first = { "/assistants/{body.assistant_id}",
                             hold = "exclusive", optional = true,
                             absent = true },
-              rewrite = { stamp = "metadata",
-                          drop_body = { "metadata.created_by" } },
+              rewrite = { stamp = "metadata", drop_body = said_of_assistant },
               sent = true, check = "object",
               hidden = missing("Assistant already exists", 409) } }
 
@@ -497,8 +504,7 @@ route { "GET", "/assistants/{assistant_id}",
 
 local writes_assistant = { "/assistants/{assistant_id}", hold = "exclusive" }
 
--- context is the Python server's. Who may say created_by = "system" would give
--- an assistant to everybody.
+-- context is the Python server's.
 route { "PATCH", "/assistants/{assistant_id}",
   events = { { "assistants", "update",
     value = { assistant_id = path, graph_id = body, config = body,
@@ -507,7 +513,7 @@ route { "PATCH", "/assistants/{assistant_id}",
   mutable = { "metadata" }, body = "json",
   enforce = { ask_first = writes_assistant,
               rewrite = { stamp = "metadata", keep = "metadata",
-                          drop_body = { "metadata.created_by" } },
+                          drop_body = said_of_assistant },
               hidden = no_assistant } }
 
 -- delete_threads removes the threads of every owner.

@@ -22,8 +22,12 @@ static apr_pool_t *root;
 static const char *below_srcdir(const char *path)
 {
     const char *srcdir = getenv("srcdir");
+    char *full = NULL;
 
-    return apr_pstrcat(root, srcdir ? srcdir : ".", "/", path, NULL);
+    apr_filepath_merge(
+        &full, NULL, apr_pstrcat(root, srcdir ? srcdir : ".", "/", path, NULL),
+        0, root);
+    return full;
 }
 
 /* -------------------------------------------------- a rule in words of a map
@@ -295,6 +299,82 @@ static void rules_of_crud(void **state)
     compare("crud", "tests/vectors/crud-rules.json", 12);
 }
 
+/* --------------------------------------------------- the page and its maps */
+
+static const char *page_text(void)
+{
+    apr_file_t *file;
+    apr_finfo_t info;
+    char *text;
+
+    assert_int_equal(apr_file_open(&file, below_srcdir("docs/routes.md"),
+                                   APR_READ, APR_OS_DEFAULT, root),
+                     APR_SUCCESS);
+    apr_file_info_get(&info, APR_FINFO_SIZE, file);
+    text = apr_pcalloc(root, (apr_size_t)info.size + 1);
+    apr_file_read_full(file, text, (apr_size_t)info.size, NULL);
+    apr_file_close(file);
+    return text;
+}
+
+/* Those that rule_test.c tries, each with a row in a table of the page. */
+static void page_has_every_word(void **state)
+{
+    static const char *const words[] = {
+        "refuse",       "ask_first",  "rewrite",   "sent",    "check",
+        "page",         "match",      "wrap",      "events",  "hidden",
+        "copies",       "remember",   "asks",      "stream",  "hold",
+        "optional",     "each",       "absent",    "create",  "exempt",
+        "same",         "path",       "body",      "stamp",   "when",
+        "after",        "keep",       "restrict",  "webhook", "configurable",
+        "query",        "drop_query", "drop_body", "limit",   "drop_headers",
+        "offset",       "max",        "items",     "select",  "search",
+        "total`, `next"};
+    const char *page = page_text();
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        print_message("%s\n", words[i]);
+        assert_non_null(
+            strstr(page, apr_pstrcat(root, "\n| `", words[i], "` |", NULL)));
+    }
+}
+
+/* Every row that a policy decides says what a gateway does, also when rows of
+ * one's own took the place of others. */
+static void examples_say_how(void **state)
+{
+    static const struct {
+        const char *map, *file;
+        int rows, refused; /* by their rule */
+    } examples[] = {
+        {"crud", "docs/examples/routes/tickets.lua", 12 + 8, 1},
+        {"langgraph", "docs/examples/routes/python.lua", 70 + 3, 7},
+    };
+    const char *files[2] = {NULL}, *why = NULL;
+    const aa_routes_t *map;
+    const aa_route_t *row;
+    size_t i;
+    int j, refused;
+
+    (void)state;
+    for (i = 0; i < sizeof(examples) / sizeof(*examples); i++) {
+        files[0] = below_srcdir(examples[i].file);
+        if (aa_routes_open(&map, &why, examples[i].map, files, "", 1, root))
+            fail_msg("%s", why);
+        assert_int_equal(aa_routes_count(map), examples[i].rows);
+        for (j = refused = 0; j < aa_routes_count(map); j++) {
+            row = aa_routes_at(map, j);
+            print_message("%s\n", aa_route_name(row));
+            if (aa_route_access(row) == AA_ACCESS_POLICY)
+                assert_non_null(aa_route_rule(row));
+            refused += aa_route_rule(row) && aa_route_rule(row)->refuse;
+        }
+        assert_int_equal(refused, examples[i].refused);
+    }
+}
+
 /* What is compared is not the same for want of looking. */
 static void differences_are_seen(void **state)
 {
@@ -315,6 +395,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules_of_langgraph),
         cmocka_unit_test(rules_of_crud),
+        cmocka_unit_test(page_has_every_word),
+        cmocka_unit_test(examples_say_how),
         cmocka_unit_test(differences_are_seen),
     };
     int failed;

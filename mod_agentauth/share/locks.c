@@ -1,42 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Seats for readers, byte-range locks for all else, and when each ends. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "apr_strings.h"
-#include "apr_thread_mutex.h"
-#include "base/crypto.h"
-#include "base/private.h"
 #include "model/limits.h"
+#include "share/lockfile.h"
 #include "share/locks.h"
-#include "share/segment.h"
 
 #define NAP_FIRST 200 /* microseconds; each is half as long again, up to … */
 #define NAP_LAST 10000
 
-_Static_assert(sizeof(off_t) == 8, "claims are 62 bits");
-
-/* Of one process; a fork begins it anew. */
-typedef struct self_t {
-    pid_t pid;          /* atomic; 0: not asked for yet */
-    apr_uint64_t owner; /* atomic; 0: no byte of the file says that it lives */
-} self_t;
+_Static_assert(AA_CLAIM_END <= AA_LOCKFILE_END, "a byte each");
 
 struct aa_locks_t {
-    const char *path;
-    dev_t device;
-    ino_t inode;
+    aa_lockfile_t *file;
     aa_readers_t *readers;
-    self_t *self;              /* or NULL: no such memory, hence no seats */
-    apr_thread_mutex_t *mutex; /* of what follows */
-    pid_t pid;                 /* whose the descriptors are */
-    int alive;                 /* has the owner's byte; or -1 */
-    int nidle;
-    int idle[AA_OBJECT_IDLE_MAX];
 };
 
 struct aa_hold_t {
@@ -49,179 +28,36 @@ struct aa_hold_t {
     int waited;
 };
 
-/* ------------------------------------------------------- descriptors */
-
-/* Asked twice a hold, and a system call costs more than all else of it. */
-static pid_t self(aa_locks_t *locks)
-{
-    pid_t pid =
-        locks->self ? __atomic_load_n(&locks->self->pid, __ATOMIC_RELAXED) : 0;
-
-    if (pid)
-        return pid;
-    pid = getpid();
-    if (locks->self)
-        __atomic_store_n(&locks->self->pid, pid, __ATOMIC_RELAXED);
-    return pid;
-}
-
-static void close_all(aa_locks_t *locks)
-{
-    while (locks->nidle)
-        close(locks->idle[--locks->nidle]);
-    if (locks->alive >= 0)
-        close(locks->alive);
-    locks->alive = -1;
-}
-
-/* A descriptor from before a fork shares its locks with the other process. */
-static void forget_parents(aa_locks_t *locks, pid_t pid)
-{
-    if (locks->pid == pid)
-        return;
-    close_all(locks);
-    locks->pid = pid;
-}
-
-static int take_idle(aa_locks_t *locks, pid_t pid)
-{
-    int fd;
-
-    apr_thread_mutex_lock(locks->mutex);
-    forget_parents(locks, pid);
-    fd = locks->nidle ? locks->idle[--locks->nidle] : -1;
-    apr_thread_mutex_unlock(locks->mutex);
-    return fd;
-}
-
-/* Another file of the name would let two processes hold the same object. */
-static apr_status_t open_same(int *fd, const aa_locks_t *locks, apr_pool_t *p)
-{
-    struct stat st;
-    const char *why;
-    apr_status_t rv = aa_private_open(fd, &why, locks->path, 0, p);
-
-    if (rv != APR_SUCCESS)
-        return rv;
-    if (fstat(*fd, &st) == 0 && st.st_dev == locks->device &&
-        st.st_ino == locks->inode)
-        return APR_SUCCESS;
-    close(*fd);
-    *fd = -1;
-    return APR_EGENERAL;
-}
-
-/* ------------------------------------------------------ one byte range */
-
-static apr_status_t set(int fd, short type, apr_uint64_t at, off_t len)
-{
-    struct flock range = {.l_type = type,
-                          .l_whence = SEEK_SET,
-                          .l_start = (off_t)at,
-                          .l_len = len};
-
-    while (fcntl(fd, F_OFD_SETLK, &range) != 0) {
-        if (errno == EAGAIN || errno == EACCES)
-            return APR_EAGAIN;
-        if (errno != EINTR)
-            return APR_FROM_OS_ERROR(errno);
-    }
-    return APR_SUCCESS;
-}
-
-/* The byte after a claim is held by a writer that waits for it. */
-static int is_locked(int fd, apr_uint64_t at)
-{
-    struct flock range = {.l_type = F_RDLCK,
-                          .l_whence = SEEK_SET,
-                          .l_start = (off_t)at,
-                          .l_len = 1};
-
-    return fcntl(fd, F_OFD_GETLK, &range) != 0 || range.l_type != F_UNLCK;
-}
-
-/* ------------------------------------------------------------- owners */
-
-/* A process with seats has one byte of the file locked for as long as it
- * lives. Its number is random, since what is left of another boot of the
- * machine must not look alive. */
-#define OWNER_BYTE(owner) (AA_CLAIM_END + (owner) % AA_CLAIM_END)
-
-static apr_status_t draw(apr_uint64_t *number)
-{
-    apr_status_t rv = aa_crypto_random(number, sizeof(*number));
-
-    *number |= 1; /* never 0 */
-    return rv;
-}
-
-static int owner_lives(void *fd, apr_uint64_t owner)
-{
-    return is_locked(*(int *)fd, OWNER_BYTE(owner));
-}
-
-static apr_status_t live(apr_uint64_t *owner, aa_locks_t *locks, apr_pool_t *p)
-{
-    apr_status_t rv = draw(owner);
-
-    if (rv == APR_SUCCESS)
-        rv = open_same(&locks->alive, locks, p);
-    if (rv != APR_SUCCESS)
-        return rv;
-    rv = set(locks->alive, F_WRLCK, OWNER_BYTE(*owner), 1);
-    if (rv == APR_SUCCESS)
-        return rv;
-    close(locks->alive);
-    locks->alive = -1;
-    return rv;
-}
-
-/* 0: no seats, then */
-static apr_uint64_t owner_of(aa_locks_t *locks, apr_pool_t *p)
-{
-    apr_uint64_t owner =
-        locks->self ? __atomic_load_n(&locks->self->owner, __ATOMIC_ACQUIRE)
-                    : 0;
-
-    if (owner || !locks->self)
-        return owner;
-    apr_thread_mutex_lock(locks->mutex);
-    forget_parents(locks, self(locks));
-    owner = __atomic_load_n(&locks->self->owner, __ATOMIC_ACQUIRE);
-    if (!owner && live(&owner, locks, p) == APR_SUCCESS)
-        __atomic_store_n(&locks->self->owner, owner, __ATOMIC_RELEASE);
-    else if (locks->alive < 0)
-        owner = 0;
-    apr_thread_mutex_unlock(locks->mutex);
-    return owner;
-}
-
 /* ------------------------------------------------------------- one claim */
 
+/* What is marked is undone when the hold ends. */
 static int sit_down(aa_hold_t *hold, aa_claim_t *claim, apr_pool_t *p)
 {
+    aa_locks_t *locks = hold->locks;
     apr_uint64_t owner;
 
     if (claim->lock == AA_LOCK_EXCLUSIVE || hold->n > AA_OBJECT_SEATS_HOLD)
         return 0;
-    owner = owner_of(hold->locks, p);
+    owner = aa_lockfile_owner(locks->file, p);
     if (owner)
-        claim->mark = 1 + aa_readers_enter(hold->locks->readers, owner,
-                                           claim->at, (uintptr_t)claim);
+        claim->mark = 1 + aa_readers_enter(locks->readers, owner, claim->at,
+                                           (uintptr_t)claim);
     return claim->mark;
 }
 
+/* The byte after a claim is held by a writer that waits for it. */
 static apr_status_t try_once(int fd, const aa_claim_t *claim,
                              const aa_readers_t *readers)
 {
     apr_status_t rv;
 
     if (claim->lock == AA_LOCK_SHARED)
-        return is_locked(fd, claim->at + 1) ? APR_EAGAIN
-                                            : set(fd, F_RDLCK, claim->at, 1);
-    rv = set(fd, F_WRLCK, claim->at, 1);
+        return aa_lockfile_locked(fd, claim->at + 1)
+                   ? APR_EAGAIN
+                   : aa_lockfile_set(fd, F_RDLCK, claim->at);
+    rv = aa_lockfile_set(fd, F_WRLCK, claim->at);
     if (rv == APR_SUCCESS &&
-        aa_readers_inside(readers, claim->at, owner_lives, &fd))
+        aa_readers_inside(readers, claim->at, aa_lockfile_lives, &fd))
         rv = APR_EAGAIN;
     return rv;
 }
@@ -252,7 +88,8 @@ static apr_status_t wait_for(aa_hold_t *hold, const aa_claim_t *claim,
             return APR_TIMEUP;
         hold->waited = 1;
         if (claim->lock == AA_LOCK_EXCLUSIVE && !intent)
-            intent = set(hold->fd, F_WRLCK, claim->at + 1, 1) == APR_SUCCESS;
+            intent = aa_lockfile_set(hold->fd, F_WRLCK, claim->at + 1) ==
+                     APR_SUCCESS;
         apr_sleep(nap < left ? nap : left);
         nap += nap / 2;
         if (nap > NAP_LAST)
@@ -269,9 +106,7 @@ static apr_status_t take_one(aa_hold_t *hold, aa_claim_t *claim,
     if (sit_down(hold, claim, p))
         return APR_SUCCESS;
     if (hold->fd < 0)
-        hold->fd = take_idle(hold->locks, hold->pid);
-    if (hold->fd < 0)
-        rv = open_same(&hold->fd, hold->locks, p);
+        rv = aa_lockfile_take(&hold->fd, hold->locks->file, hold->pid, p);
     if (rv != APR_SUCCESS)
         return rv;
     if (claim->lock == AA_LOCK_EXCLUSIVE) {
@@ -317,33 +152,18 @@ static void undo_marks(const aa_hold_t *hold)
             aa_readers_admit(readers, hold->claims[i].at);
 }
 
-static void give_back(aa_locks_t *locks, int fd, pid_t pid)
-{
-    if (set(fd, F_UNLCK, 0, 0) == APR_SUCCESS) {
-        apr_thread_mutex_lock(locks->mutex);
-        if (locks->pid == pid && locks->nidle < AA_OBJECT_IDLE_MAX) {
-            locks->idle[locks->nidle++] = fd;
-            fd = -1;
-        }
-        apr_thread_mutex_unlock(locks->mutex);
-    }
-    if (fd >= 0)
-        close(fd);
-}
-
 /* In a process that was forked meanwhile the locks are not ours to end. */
 void aa_object_release(aa_hold_t *hold)
 {
+    aa_lockfile_t *file;
+
     if (!hold || !__atomic_exchange_n(&hold->lives, 0, __ATOMIC_ACQ_REL))
         return;
-    if (self(hold->locks) == hold->pid) {
+    file = hold->locks->file;
+    if (aa_lockfile_self(file) == hold->pid)
         undo_marks(hold);
-        if (hold->fd >= 0)
-            give_back(hold->locks, hold->fd, hold->pid);
-    }
-    else if (hold->fd >= 0) {
-        close(hold->fd);
-    }
+    if (hold->fd >= 0)
+        aa_lockfile_give(file, hold->fd, hold->pid);
 }
 
 static apr_status_t release(void *data)
@@ -368,7 +188,7 @@ apr_status_t aa_locks_take(aa_hold_t **phold, aa_locks_t *locks,
     hold->locks = locks;
     hold->claims = claims;
     hold->n = n;
-    hold->pid = self(locks);
+    hold->pid = aa_lockfile_self(locks->file);
     hold->fd = -1;
     hold->lives = 1;
     apr_pool_cleanup_register(p, hold, release, apr_pool_cleanup_null);
@@ -382,22 +202,14 @@ apr_status_t aa_locks_take(aa_hold_t **phold, aa_locks_t *locks,
 
 /* ----------------------------------------------------------------- open */
 
-static apr_status_t cleanup(void *data)
-{
-    close_all(data);
-    return APR_SUCCESS;
-}
-
 /* Also a trial: a file system without such locks refuses the start. */
-static apr_status_t sweep(aa_locks_t *locks, int fd)
+static apr_status_t sweep(const aa_locks_t *locks, int fd)
 {
     apr_uint64_t token;
-    apr_status_t rv = draw(&token);
+    apr_status_t rv = aa_lockfile_live(&token, fd);
 
     if (rv == APR_SUCCESS)
-        rv = set(fd, F_WRLCK, OWNER_BYTE(token), 1);
-    if (rv == APR_SUCCESS)
-        aa_readers_sweep(locks->readers, token, owner_lives, &fd);
+        aa_readers_sweep(locks->readers, token, aa_lockfile_lives, &fd);
     return rv;
 }
 
@@ -405,26 +217,13 @@ apr_status_t aa_locks_make(aa_locks_t **plocks, const char *path, int fd,
                            aa_readers_t *readers, apr_pool_t *p)
 {
     aa_locks_t *locks = apr_pcalloc(p, sizeof(*locks));
-    struct stat st;
-    apr_status_t rv;
+    apr_status_t rv = aa_lockfile_make(&locks->file, path, fd, p);
 
     *plocks = NULL;
-    if (fstat(fd, &st) != 0)
-        return APR_FROM_OS_ERROR(errno);
-    locks->path = apr_pstrdup(p, path);
-    locks->device = st.st_dev;
-    locks->inode = st.st_ino;
     locks->readers = readers;
-    locks->self = aa_segment_own(sizeof(*locks->self), p);
-    locks->pid = self(locks);
-    locks->alive = -1;
-    rv = sweep(locks, fd);
     if (rv == APR_SUCCESS)
-        rv =
-            apr_thread_mutex_create(&locks->mutex, APR_THREAD_MUTEX_DEFAULT, p);
-    if (rv != APR_SUCCESS)
-        return rv;
-    apr_pool_cleanup_register(p, locks, cleanup, apr_pool_cleanup_null);
-    *plocks = locks;
-    return APR_SUCCESS;
+        rv = sweep(locks, fd);
+    if (rv == APR_SUCCESS)
+        *plocks = locks;
+    return rv;
 }

@@ -294,17 +294,22 @@ static void seat_of_a_killed_child_is_free(void **state)
     close(ends[1]);
 }
 
-static void grandchild(stage_t *stage, aa_objects_t *objects, const int *ends)
+/* Holds 1; its child holds 2 and says its own number, 0 if all is not well. */
+static void have_a_child(stage_t *stage, aa_objects_t *objects, int fd)
 {
     aa_hold_t *held;
     int good = hold(&held, objects, 1, S, 0, stage->pool) == APR_SUCCESS;
-    pid_t pid = fork();
 
-    if (pid == 0)
-        say(ends[1],
-            hold(&held, objects, 2, S, 0, stage->pool) == APR_SUCCESS && good);
-    if (write(ends[1], &pid, sizeof(pid)) != sizeof(pid))
-        _exit(1);
+    if (fork() == 0) {
+        pid_t pid =
+            hold(&held, objects, 2, S, 0, stage->pool) == APR_SUCCESS && good
+                ? getpid()
+                : 0;
+
+        if (write(fd, &pid, sizeof(pid)) != sizeof(pid))
+            _exit(1);
+    }
+    alarm(120);
     for (;;)
         pause();
 }
@@ -314,26 +319,24 @@ static void seat_of_a_killed_parent_is_free(void **state)
 {
     stage_t *stage = *state;
     aa_objects_t *objects = opened(stage);
-    unsigned char said[1 + sizeof(pid_t)];
+    pid_t pid, grandchild = 0;
     int ends[2];
-    size_t n = 0;
-    pid_t pid;
 
     assert_int_equal(pipe(ends), 0);
     pid = fork();
-    if (pid == 0) {
-        alarm(120);
-        grandchild(stage, objects, ends);
-    }
-    while (n < sizeof(said))
-        n += (size_t)read(ends[0], said + n, sizeof(said) - n);
+    if (pid == 0)
+        have_a_child(stage, objects, ends[1]);
+    assert_int_equal(read(ends[0], &grandchild, sizeof(grandchild)),
+                     sizeof(grandchild));
+    assert_true(grandchild > 0);
     assert_false(can(objects, 1, X, stage->pool));
     kill(pid, SIGKILL);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
     assert_true(can(objects, 1, X, stage->pool));
     assert_false(can(objects, 2, X, stage->pool));
-    close(ends[1]); /* the last one is ended by its pipe's end or its alarm */
+    kill(grandchild, SIGKILL);
     close(ends[0]);
+    close(ends[1]);
 }
 
 /* Old and new children of a graceful restart. */
@@ -349,6 +352,24 @@ static void seats_of_two_openings_exclude(void **state)
     assert_true(can(objects, 1, S, stage->pool));
     aa_object_release(held);
     assert_true(can(objects, 1, X, stage->pool));
+}
+
+static void opening_sweeps(void **state)
+{
+    stage_t *stage = *state;
+    aa_readers_t *readers = seats(stage);
+    aa_locks_t *locks;
+    int fd;
+
+    opened(stage);
+    fd = open(stage->state.objects, O_RDWR);
+    assert_true(fd >= 0);
+    assert_true(aa_readers_enter(readers, ALICE, 4, 0) >= 0);
+    assert_int_equal(
+        aa_locks_make(&locks, stage->state.objects, fd, readers, stage->pool),
+        APR_SUCCESS);
+    assert_int_equal(inside(readers, 4, 0), 0); /* no process is ALICE */
+    close(fd);
 }
 
 /* ------------------------------------------------------------ what is short */
@@ -491,6 +512,7 @@ int main(void)
         WITH_STAGE(seat_of_a_killed_child_is_free),
         WITH_STAGE(seat_of_a_killed_parent_is_free),
         WITH_STAGE(seats_of_two_openings_exclude),
+        WITH_STAGE(opening_sweeps),
         WITH_STAGE(holds_need_descriptors),
         WITH_STAGE(file_without_locks_is_refused),
         WITH_STAGE(crowd_waits_and_each_gets_it),

@@ -114,13 +114,23 @@ static void seats_of_the_dead_are_swept(void **state)
 
 typedef struct race_t {
     aa_readers_t *readers;
+    apr_uint64_t hints[CREW];
     int writing, sat, wrong;
 } race_t;
 
-static void read_once(race_t *race, int number, int i)
+/* Seats that writers look at first: there it is a matter of nanoseconds. */
+static void find_front_seats(race_t *race)
 {
-    int seat = aa_readers_enter(race->readers, ALICE, 4,
-                                (apr_uint64_t)(number * 100000 + i));
+    for (int i = 0; i < CREW; i++)
+        for (int seat = -1; seat != i; race->hints[i] += seat != i) {
+            seat = aa_readers_enter(race->readers, ALICE, 4, race->hints[i]);
+            aa_readers_leave(race->readers, seat);
+        }
+}
+
+static void read_once(race_t *race, int number)
+{
+    int seat = aa_readers_enter(race->readers, ALICE, 4, race->hints[number]);
 
     if (seat < 0)
         return;
@@ -147,9 +157,9 @@ static void write_once(race_t *race)
 
 static void race(void *data, int number)
 {
-    for (int i = 0; i < (number ? 20000 : 2000); i++)
+    for (int i = 0; i < (number ? 20000 : 5000); i++)
         if (number)
-            read_once(data, number, i);
+            read_once(data, number);
         else
             write_once(data);
 }
@@ -161,6 +171,7 @@ static void seats_and_writers_see_each_other(void **state)
 
     assert_non_null(shared);
     shared->readers = seats(stage);
+    find_front_seats(shared);
     assert_int_equal(crew_run(race, shared), 0);
     assert_int_equal(shared->wrong, 0);
     assert_true(shared->sat > 0);

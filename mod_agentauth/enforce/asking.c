@@ -200,14 +200,14 @@ static apr_status_t learn(question_t *q, aa_task_t *task)
     aa_hold_t *flight;
     apr_status_t rv;
 
-    if ((q->fact = aa_known_recall(task, &q->key)))
+    if ((q->fact = aa_known_recall(task, &q->key, q->filled.target)))
         return APR_SUCCESS;
     rv = aa_object_flight(&flight, task->objects, &q->key, AA_BACKEND_TIMEOUT,
                           task->p);
     if (rv != APR_SUCCESS)
         return aa_task_refuse(task, AA_E_BUSY, "others ask for %s already",
                               q->filled.target);
-    q->fact = aa_known_recall(task, &q->key);
+    q->fact = aa_known_recall(task, &q->key, q->filled.target);
     if (!q->fact) {
         /* What cannot be kept must not be asked for one after the other. */
         if (aa_object_waited(flight))

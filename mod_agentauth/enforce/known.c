@@ -4,6 +4,7 @@
  * before asking. */
 #include <string.h>
 
+#include "apr_strings.h"
 #include "base/json.h"
 #include "enforce/steps.h"
 #include "model/limits.h"
@@ -49,29 +50,50 @@ static int named_so(const json_t *object, const char *target)
     return 0;
 }
 
+/* A lock is one for all spellings of an id; what is known is known of the
+ * object that was asked for. To a backend that compares texts the same UUID in
+ * upper case is another object, and another map looks at other members. */
+static const char *name_of(const aa_task_t *task, const char *target)
+{
+    const char *name = target;
+
+    for (const char *const *match = task->rule->match; *match; match++)
+        name = apr_pstrcat(task->p, name, " ", *match, NULL);
+    return name;
+}
+
+#define NAME "/" /* no member of an object that is compared */
+
 void aa_known_keep(const aa_task_t *task, const aa_object_key_t *key,
                    apr_uint64_t version, const json_t *known,
                    const json_t *object, const char *target)
 {
-    const char *text =
-        named_so(object, target) ? aa_json_dump(known, task->p) : NULL;
+    json_t *kept;
+    const char *text;
 
-    if (text)
+    if (!named_so(object, target))
+        return;
+    kept = aa_json_own(json_copy((json_t *)known), task->p);
+    json_object_set_new(kept, NAME, json_string(name_of(task, target)));
+    text = aa_json_dump(kept, task->p);
+    if (text && json_object_get(kept, NAME))
         aa_object_remember(task->objects, key, version, text, strlen(text),
                            task->now);
 }
 
-json_t *aa_known_recall(const aa_task_t *task, const aa_object_key_t *key)
+json_t *aa_known_recall(const aa_task_t *task, const aa_object_key_t *key,
+                        const char *target)
 {
-    const char *text, *why;
+    const char *text, *why, *name;
     apr_size_t len;
     json_t *known;
 
     if (aa_object_recall(&text, &len, task->objects, key, task->now, task->p) !=
         APR_SUCCESS)
         return NULL;
-    return aa_json_parse(&known, &why, text, len, AA_BODY_DEPTH_MAX, task->p) ==
-                   APR_SUCCESS
-               ? known
-               : NULL;
+    if (aa_json_parse(&known, &why, text, len, AA_BODY_DEPTH_MAX, task->p) !=
+        APR_SUCCESS)
+        return NULL;
+    name = json_string_value(json_object_get(known, NAME));
+    return name && !strcmp(name, name_of(task, target)) ? known : NULL;
 }

@@ -61,7 +61,7 @@ static int reads(const aa_task_t *task)
 
 /* What was learnt before says it, and stays true until the answer's head. */
 static apr_status_t judge_known(int *done, aa_task_t *task,
-                                const aa_object_key_t *key,
+                                const aa_object_key_t *key, const char *target,
                                 const json_t *filter)
 {
     static const aa_lock_e shared = AA_LOCK_SHARED;
@@ -70,7 +70,7 @@ static apr_status_t judge_known(int *done, aa_task_t *task,
     if (aa_object_hold(&task->hold, task->objects, key, &shared, 1,
                        AA_ENFORCE_HOLD_WAIT, task->p) != APR_SUCCESS)
         return aa_task_refuse(task, AA_E_BUSY, "others hold the object");
-    known = aa_known_recall(task, key);
+    known = aa_known_recall(task, key, target);
     *done = known != NULL;
     return !known || aa_known_matches(known, filter)
                ? APR_SUCCESS
@@ -132,7 +132,7 @@ apr_status_t aa_step_object(aa_task_t *task)
     own = aa_task_target(task, NULL);
     rv = aa_task_key(&key, task, own.canonical);
     if (rv == APR_SUCCESS)
-        rv = judge_known(&known, task, &key, filter);
+        rv = judge_known(&known, task, &key, own.target, filter);
     return rv != APR_SUCCESS || known ? rv
                                       : look_at(task, &key, own.target, filter);
 }

@@ -94,8 +94,9 @@ int aa_known_matches(const json_t *known, const json_t *filter);
 void aa_known_keep(const aa_task_t *task, const aa_object_key_t *key,
                    apr_uint64_t version, const json_t *known,
                    const json_t *object, const char *target);
-/** NULL: nothing is known. */
-json_t *aa_known_recall(const aa_task_t *task, const aa_object_key_t *key);
+/** NULL: nothing is known of what is asked for by this target. */
+json_t *aa_known_recall(const aa_task_t *task, const aa_object_key_t *key,
+                        const char *target);
 
 /* template.c: as agentpolicy.h says it of rules */
 

@@ -14,6 +14,7 @@ const REQUESTS = Number(process.env.AA_GATEFUZZ_REQUESTS ?? 2000);
 const SEED = Number(process.env.AA_GATEFUZZ_SEED ?? 20240607);
 const SECONDS = Number(process.env.AA_GATEFUZZ_SECONDS ?? 5);
 const LANES = 16;
+const CROWD = 16; // clients of two tenants
 const STREAM = 200; // ms without an event, then a stream is left
 const MARK = "mark-of-alice"; // bob never says it
 const TOPIC = "what-both-may-say"; // in hers as well: his searches would find it
@@ -51,7 +52,7 @@ const pick = (list) => list[upTo(list.length)];
 const chance = (p) => next() < p;
 
 let world, hers, his;
-const agent = new http.Agent({ keepAlive: true, maxSockets: LANES * 2 });
+const agent = new http.Agent({ keepAlive: true, maxSockets: 40 });
 
 /** {status, text} with a body as given. */
 function send(port, { method, path, headers, body }) {
@@ -399,5 +400,103 @@ describe("two tenants", () => {
     assert.deepEqual(await dump("alice"), was, "something of alice's has changed");
     assert.ok(count[200] > REQUESTS / 20, "nothing was let in");
     assert.ok(count[404] > REQUESTS / 20, "nothing was hidden");
+  });
+
+  /* Ids that all fight for, and for each client some of its own, of which it
+   * knows what has to be there. */
+  test(`a crowd for ${SECONDS} s`, { timeout: 600_000 }, async () => {
+    const shared = Array.from({ length: 12 }, () => randomUUID());
+    const end = Date.now() + SECONDS * 1000;
+    const clients = Array.from({ length: CROWD }, (_, i) => ({ who: i % 2 ? "bob" : "alice", n: i, own: new Map(), removed: new Set() }));
+    const count = {};
+
+    const never = (who, answer, about) => {
+      for (const one of [answer.json].flat()) {
+        if (!one?.metadata) continue;
+        assert.equal(one.metadata.owner, who, `${about}: ${answer.text.slice(0, 500)}`);
+        for (const other of ["alice", "bob"])
+          if (other !== who) assert.equal(one.metadata[`by_${other}`], undefined, `${about}: ${answer.text.slice(0, 500)}`);
+      }
+    };
+    const ask = async (who, method, path, json) => {
+      const answer = await call(who, method, path, json);
+      const about = `${who}: ${method} ${path} → ${answer.status}`;
+      const key = `${method} ${answer.status}`;
+      count[key] = (count[key] ?? 0) + 1;
+      assert.ok(answer.status < 500 || answer.status === 503, `${about} ${answer.text}`);
+      if (answer.status < 300) never(who, answer, about);
+      return answer;
+    };
+
+    const anywhere = async ({ who }) => {
+      const id = pick(shared), path = `/threads/${id}`;
+      const mine = { [`by_${who}`]: upTo(1000) };
+      switch (upTo(9)) {
+        case 0: return ask(who, "POST", "/threads", { thread_id: id, metadata: mine, if_exists: pick(["raise", "do_nothing"]) });
+        case 1: return ask(who, "PATCH", path, { metadata: mine });
+        case 2: return ask(who, "GET", path);
+        case 3: return ask(who, "DELETE", path);
+        case 4: return ask(who, "POST", "/threads/search", { limit: 1000 });
+        case 5: return ask(who, "GET", `${path}/runs`);
+        case 6: return ask(who, "POST", `${path}/runs`, { assistant_id: "agent", input: { text: who }, metadata: mine, if_not_exists: "create", multitask_strategy: "enqueue" });
+        case 7: return ask(who, "POST", `${path}/copy`);
+        default: return ask(who, "POST", `${path}/state`, { values: { text: `state of ${who}` }, as_node: "speak" });
+      }
+    };
+    const known = async (client) => {
+      const { who, own, removed } = client;
+      const id = own.size > 2 || (own.size && chance(0.7)) ? pick([...own.keys()]) : null;
+      const v = upTo(1e9);
+      let answer;
+      if (!id) {
+        const fresh = removed.size && chance(0.5) ? pick([...removed]) : randomUUID();
+        answer = await ask(who, "POST", "/threads", { thread_id: fresh, metadata: { v } });
+        removed.delete(fresh);
+        own.set(fresh, v);
+      } else if (chance(0.4)) {
+        answer = await ask(who, "PATCH", `/threads/${id}`, { metadata: { v } });
+        own.set(id, v);
+      } else if (chance(0.6)) {
+        answer = await ask(who, "GET", `/threads/${id}`);
+        assert.equal(answer.json?.metadata?.v, own.get(id), `${who} ${id}`);
+      } else {
+        answer = await ask(who, "DELETE", `/threads/${id}`);
+        own.delete(id);
+        removed.add(id);
+      }
+      assert.ok(answer.status < 300, `of one's own: ${answer.status} ${answer.text}`);
+    };
+    const live = async (client) => {
+      while (Date.now() < end) await (chance(0.6) ? anywhere(client) : known(client));
+    };
+    await Promise.all(clients.map(live));
+    console.log(JSON.stringify(count));
+
+    for (const { who, own, removed } of clients) {
+      for (const [id, v] of own) {
+        const { json } = await call(null, "GET", `/threads/${id}`);
+        assert.deepEqual({ owner: json.metadata?.owner, v: json.metadata?.v }, { owner: who, v }, `${id} of ${who}`);
+      }
+      for (const id of removed) assert.equal((await call(null, "GET", `/threads/${id}`)).status, 404, `${id} of ${who} was deleted`);
+    }
+    let looked = 0;
+    for (let offset = 0, page; (page = await ok(null, "POST", "/threads/search", { limit: 1000, offset })).length; offset += page.length)
+      for (const thread of page) {
+        const { owner, by_alice, by_bob } = thread.metadata;
+        assert.ok(["alice", "bob", "admin"].includes(owner), JSON.stringify(thread));
+        if (by_alice !== undefined) assert.equal(owner, "alice", JSON.stringify(thread));
+        if (by_bob !== undefined) assert.equal(owner, "bob", JSON.stringify(thread));
+        const said = /state of (\w+)/.exec(thread.values?.text ?? "");
+        if (said) assert.equal(owner, said[1], JSON.stringify(thread));
+        looked++;
+      }
+    for (const id of shared) {
+      const thread = await call(null, "GET", `/threads/${id}`);
+      if (thread.status !== 200) continue;
+      for (const run of await ok(null, "GET", `/threads/${id}/runs?limit=1000`))
+        assert.equal(run.metadata.owner, thread.json.metadata.owner, JSON.stringify(run));
+    }
+    const total = Object.values(count).reduce((sum, n) => sum + n, 0);
+    assert.ok(looked && total > CROWD * SECONDS && count["GET 200"] && count["GET 404"], `${looked} ${total}`);
   });
 });

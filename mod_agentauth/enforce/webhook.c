@@ -35,7 +35,9 @@ static int read_place(place_t *place, const char *text, apr_pool_t *p)
 {
     CURLU *url = curl_url();
     const char *scheme = NULL;
-    int ok = url && curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK;
+    /* Browsers' readers, and the servers', end the host at a backslash. */
+    int ok = url && !strchr(text, '\\') &&
+             curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK;
 
     if (ok) {
         scheme = part(url, CURLUPART_SCHEME, 0, p);
@@ -59,33 +61,45 @@ static int is_local_v4(const struct in_addr *address)
     return host >> 24 == 127 || host >> 24 == 0 || host >> 16 == 0xa9fe;
 }
 
+static const struct in6_addr *v6_of(const struct sockaddr *address)
+{
+    return &((const struct sockaddr_in6 *)address)->sin6_addr;
+}
+
+/* A v4 address, also one inside of v6: mapped, compatible or NAT64. "::" and
+ * "::1" are 0.0.0.0 and 0.0.0.1 so. */
+static int is_v4(struct in_addr *v4, const struct sockaddr *address)
+{
+    static const unsigned char prefixes[][12] = {
+        {0}, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, {0, 0x64, 0xff, 0x9b}};
+
+    if (address->sa_family == AF_INET) {
+        *v4 = ((const struct sockaddr_in *)address)->sin_addr;
+        return 1;
+    }
+    memcpy(v4, v6_of(address)->s6_addr + 12, sizeof(*v4));
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
+        if (!memcmp(v6_of(address), prefixes[i], sizeof(prefixes[i])))
+            return 1;
+    return 0;
+}
+
 static int is_local(const struct sockaddr *address)
 {
-    const struct in6_addr *v6;
     struct in_addr v4;
 
-    if (address->sa_family == AF_INET)
-        return is_local_v4(&((const struct sockaddr_in *)address)->sin_addr);
-    v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
-    if (IN6_IS_ADDR_V4MAPPED(v6)) {
-        memcpy(&v4, v6->s6_addr + 12, sizeof(v4));
-        return is_local_v4(&v4);
-    }
-    return IN6_IS_ADDR_LOOPBACK(v6) || IN6_IS_ADDR_UNSPECIFIED(v6) ||
-           IN6_IS_ADDR_LINKLOCAL(v6);
+    return is_v4(&v4, address) ? is_local_v4(&v4)
+                               : IN6_IS_ADDR_LINKLOCAL(v6_of(address));
 }
 
 static int same_address(const struct sockaddr *a, const struct sockaddr *b)
 {
-    if (a->sa_family != b->sa_family)
-        return 0;
-    if (a->sa_family == AF_INET)
-        return !memcmp(&((const struct sockaddr_in *)a)->sin_addr,
-                       &((const struct sockaddr_in *)b)->sin_addr,
-                       sizeof(struct in_addr));
-    return !memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
-                   &((const struct sockaddr_in6 *)b)->sin6_addr,
-                   sizeof(struct in6_addr));
+    struct in_addr a4, b4;
+    int is_a4 = is_v4(&a4, a), is_b4 = is_v4(&b4, b);
+
+    if (is_a4 || is_b4)
+        return is_a4 && is_b4 && !memcmp(&a4, &b4, sizeof(a4));
+    return !memcmp(v6_of(a), v6_of(b), sizeof(struct in6_addr));
 }
 
 static struct addrinfo *resolve(const place_t *place)

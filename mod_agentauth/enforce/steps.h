@@ -57,6 +57,8 @@ aa_filled_t aa_task_target(const aa_task_t *task, const char *query);
 /** The filters of the row's decisions in conjunction; NULL: all.
  *  @param events "threads:read", … NULL: every one */
 json_t *aa_task_filter(const aa_task_t *task, const char *const *events);
+/** 1 when one of these was decided. @param events as above */
+int aa_task_decided(const aa_task_t *task, const char *const *events);
 /** What a filter is matched against in @a object; borrowed, NULL: nothing.
  *  @param match as in the rule */
 const json_t *aa_task_view(const aa_task_t *task, const char *const *match,

@@ -101,7 +101,8 @@ static apr_status_t look_at(aa_task_t *task, const aa_side_t *side,
 
     if (rv != APR_SUCCESS)
         return rv;
-    if (answer.status == 404 || answer.status == task->rule->hidden_status)
+    if (answer.status == 404 ||
+        (answer.status >= 300 && answer.status == task->rule->hidden_status))
         return aa_task_hide(task, NULL, "it is missing");
     if (answer.status >= 300) {
         aa_task_pass(task, &answer, task->p);

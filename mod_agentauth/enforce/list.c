@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lists and counts under a filter that the backend's search cannot express:
  * fetched page by page, matched here, cut to the page that was asked for. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "apr_lib.h"
 #include "apr_strings.h"
 #include "base/json.h"
 #include "enforce/steps.h"
 #include "model/limits.h"
+
+#define NUMBER_DIGITS_MAX 9
 
 /** One list under way. */
 typedef struct scan_t {
@@ -21,24 +25,37 @@ typedef struct scan_t {
     json_t *parameters;         /* with in_query */
     apr_array_header_t *hidden; /* const char *: fields that were not wanted */
     apr_array_header_t *texts;  /* aa_span_t: what will be answered */
+    apr_table_t *headers;       /* of the backend's last answer */
 } scan_t;
 
 /* ------------------------------------------------------------- what is asked
  */
 
+/* A parameter of the query is a text. */
+static int number_of(long *number, const json_t *value)
+{
+    const char *text = json_string_value(value);
+    char *end = NULL;
+
+    if (json_is_integer(value)) {
+        *number = (long)json_integer_value(value);
+        return 1;
+    }
+    if (!text || !apr_isdigit(*text) || strlen(text) > NUMBER_DIGITS_MAX)
+        return 0;
+    *number = strtol(text, &end, 10);
+    return !*end;
+}
+
 static apr_status_t read_number(long *number, aa_task_t *task,
-                                const json_t *value, long least, long most,
+                                const json_t *value, long most,
                                 const char *name)
 {
-    if (!value || json_is_null(value))
+    if (!value || json_is_null(value) ||
+        (number_of(number, value) && *number >= 0 && *number <= most))
         return APR_SUCCESS;
-    *number = json_is_string(value) ? (long)apr_atoi64(json_string_value(value))
-                                    : (long)json_integer_value(value);
-    if ((json_is_integer(value) || json_is_string(value)) && *number >= least &&
-        *number <= most)
-        return APR_SUCCESS;
-    return aa_task_refuse(task, AA_E_ENFORCE_BODY, "%s must be %ld to %ld",
-                          name, least, most);
+    return aa_task_refuse(task, AA_E_ENFORCE_BODY, "%s must be 0 to %ld", name,
+                          most);
 }
 
 static apr_status_t read_page(scan_t *scan)
@@ -55,10 +72,10 @@ static apr_status_t read_page(scan_t *scan)
     }
     if (rv == APR_SUCCESS && page->limit)
         rv = read_number(&scan->limit, task, json_object_get(from, page->limit),
-                         0, page->limit_max, page->limit);
+                         page->limit_max, page->limit);
     if (rv == APR_SUCCESS && page->offset)
         rv = read_number(&scan->offset, task,
-                         json_object_get(from, page->offset), 0,
+                         json_object_get(from, page->offset),
                          AA_LIST_OFFSET_MAX, page->offset);
     return rv;
 }
@@ -257,6 +274,7 @@ static apr_status_t one_page(int *last, scan_t *scan, apr_pool_t *p)
         return APR_SUCCESS;
     }
     scan->bytes += answer.len;
+    scan->headers = aa_task_headers(&answer, p);
     rv = read_answer(&n, scan, &answer, p);
     scan->fetched += (long)n;
     *last = !scan->page->limit || (long)n < page_size(scan);
@@ -318,7 +336,6 @@ static void say_pages(aa_reply_t *reply, const scan_t *scan)
     long end = scan->offset + scan->texts->nelts;
     int more = scan->texts->nelts == scan->limit;
 
-    reply->headers = apr_table_make(p, 2);
     if (scan->page->next && more)
         apr_table_setn(reply->headers, scan->page->next, apr_ltoa(p, end));
     if (scan->page->total)
@@ -326,22 +343,38 @@ static void say_pages(aa_reply_t *reply, const scan_t *scan)
                        apr_ltoa(p, end + more));
 }
 
+/* What the backend said of its answer is not true of ours. */
+static apr_table_t *headers_of(const scan_t *scan)
+{
+    static const char *const untrue[] = {
+        "ETag",          "Last-Modified", "Content-Encoding",
+        "Accept-Ranges", "Link",          NULL};
+    apr_table_t *headers = scan->headers;
+
+    if (!headers) /* nothing was wanted, so nothing was asked */
+        return apr_table_make(scan->task->p, 2);
+    for (const char *const *name = untrue; *name; name++)
+        apr_table_unset(headers, *name);
+    if (scan->page->next)
+        apr_table_unset(headers, scan->page->next);
+    if (scan->page->total)
+        apr_table_unset(headers, scan->page->total);
+    return headers;
+}
+
 static apr_status_t answer(scan_t *scan)
 {
     aa_task_t *task = scan->task;
-    const char *text;
-    apr_size_t len;
-    aa_reply_t *reply;
+    int counts = task->rule->check == AA_CHECK_COUNT;
+    const char *text = apr_ltoa(task->p, scan->matched);
+    apr_size_t len = strlen(text);
 
-    if (task->rule->check == AA_CHECK_COUNT) {
-        text = apr_ltoa(task->p, scan->matched);
-        return aa_task_reply(task, 200, "application/json", text, strlen(text));
-    }
-    text = joined(&len, scan);
+    if (!counts)
+        text = joined(&len, scan);
     (void)aa_task_reply(task, 200, "application/json", text, len);
-    reply = (aa_reply_t *)task->reply;
-    if (scan->page->limit)
-        say_pages(reply, scan);
+    task->reply->headers = headers_of(scan);
+    if (!counts && scan->page->limit)
+        say_pages(task->reply, scan);
     return APR_SUCCESS;
 }
 

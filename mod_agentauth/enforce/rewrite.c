@@ -98,14 +98,13 @@ static int stamps_nothing(const aa_task_t *task)
 static apr_status_t stamp(aa_edit_t *edit)
 {
     const char *path = edit->task->rule->stamp;
-    json_t *pairs, *object;
+    json_t *filter = rule_filter(edit->task), *pairs, *object;
     int rest, clash;
     apr_status_t rv;
 
     if (stamps_nothing(edit->task))
         return APR_SUCCESS;
-    aa_filter_pairs(&pairs, &rest, &clash, rule_filter(edit->task),
-                    edit->task->p);
+    aa_filter_pairs(&pairs, &rest, &clash, filter, edit->task->p);
     if (clash)
         return aa_task_refuse(edit->task, AA_E_STAMP,
                               "the filter contradicts itself");
@@ -161,7 +160,12 @@ static apr_status_t answer_empty(aa_task_t *task)
     else if (rule->page.items)
         body = apr_pstrcat(task->p, "{\"", rule->page.items, "\":[]}", NULL);
     task->reason = "the search contradicts the filter";
-    return aa_task_reply(task, 200, "application/json", body, strlen(body));
+    (void)aa_task_reply(task, 200, "application/json", body, strlen(body));
+    if (rule->page.total) {
+        task->reply->headers = apr_table_make(task->p, 1);
+        apr_table_setn(task->reply->headers, rule->page.total, "0");
+    }
+    return APR_SUCCESS;
 }
 
 static apr_status_t restrict_search(aa_edit_t *edit)
@@ -230,17 +234,19 @@ static apr_status_t say_who(aa_edit_t *edit)
 static apr_status_t vet_webhook(aa_edit_t *edit)
 {
     aa_task_t *task = edit->task;
-    const char *path = task->rule->webhook, *why;
+    const char *path = task->rule->webhook, *why = "it is no text";
     const json_t *url = aa_member_at(edit->json, path);
 
     if (!url || json_is_null(url))
         return APR_SUCCESS;
-    if (json_is_string(url) && !aa_webhook_loops(&why, json_string_value(url),
-                                                 task->backend->name, task->p))
+    if (json_is_string(url) &&
+        strlen(json_string_value(url)) == json_string_length(url))
+        why = aa_webhook_why_not(json_string_value(url), task);
+    if (!why)
         return APR_SUCCESS;
     if (task->webhook == AA_WEBHOOK_REFUSE)
-        return aa_task_refuse(task, AA_E_WEBHOOK, "%s: %s", path,
-                              json_is_string(url) ? why : "it is no text");
+        return aa_task_refuse(task, AA_E_WEBHOOK, "%s: %s", path, why);
+    task->dropped = why;
     return aa_edit_set(edit, path, NULL);
 }
 

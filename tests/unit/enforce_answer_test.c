@@ -175,7 +175,6 @@ static const struct {
     {"two owners", 200, "{\"metadata\":" THEIRS ",\"metadata\":" MINE "}",
      "AGA0702"},
     {"bad UTF-8", 200, "{\"metadata\":" MINE ",\"x\":\"\x80\"}", "AGA0702"},
-    {"NUL", 200, "{\"metadata\":" MINE ",\"x\":\"\\u0000\"}", "AGA0702"},
 };
 
 /* The same for what is asked for first and for what is looked at. */

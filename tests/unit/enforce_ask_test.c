@@ -489,11 +489,19 @@ static void facts_during_a_change(void **state)
 {
     enforce_t *t = *state;
     aa_task_t change;
+    aa_object_key_t key;
+    const char *fact;
+    apr_size_t len;
 
     furnish(t);
+    comes(t, "GET", "/threads/own/state", NULL, "go");
     assert_string_equal(begins(t, "DELETE", "/threads/own", NULL), "go");
     change = t->task;
     assert_false(is_free(t, "/threads/own"));
+    assert_int_equal(aa_task_key(&key, &t->task, "/threads/own"), APR_SUCCESS);
+    assert_int_equal(
+        aa_object_recall(&fact, &len, t->objects, &key, t->now, t->p),
+        APR_ENOENT);
     aa_enforce_end(&change, NULL);
     has_thread(t, "own", THEIRS);
     comes(t, "GET", "/threads/own/state", NULL,

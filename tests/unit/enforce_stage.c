@@ -212,6 +212,8 @@ static void takes(enforce_t *t, const aa_policy_input_t *input)
     task->runs = t->runs;
     task->backend = &t->fake.backend;
     task->webhook = t->webhook;
+    task->webhook_any = t->webhook_any;
+    task->webhook_origins = t->webhook_origins;
     task->match = &t->match;
     task->verdict = &t->verdict;
     task->identity = t->user;

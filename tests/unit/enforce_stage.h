@@ -29,6 +29,8 @@ typedef struct enforce_t {
     aa_runs_t *runs;
     fake_t fake;
     aa_webhook_e webhook;
+    int webhook_any;
+    const char *const *webhook_origins;
     const char *user;
     json_t *filters;      /* "threads:read" or "*": what its decision filters */
     const char *location; /* Content-Location of the backend's answer */

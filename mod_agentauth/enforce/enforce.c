@@ -81,23 +81,29 @@ static int is_event(const aa_policy_decision_t *decision,
     return 0;
 }
 
+int aa_task_decided(const aa_task_t *task, const char *const *events)
+{
+    const aa_policy_verdict_t *verdict = task->verdict;
+
+    for (int i = 0; i < verdict->ndecisions; i++)
+        if (is_event(&verdict->decisions[i], events))
+            return 1;
+    return 0;
+}
+
 json_t *aa_task_filter(const aa_task_t *task, const char *const *events)
 {
     const aa_policy_verdict_t *verdict = task->verdict;
     json_t *filter = NULL;
-    int asked = 0;
 
     for (int i = 0; i < verdict->ndecisions; i++) {
         const aa_policy_decision_t *decision = &verdict->decisions[i];
 
-        if (!is_event(decision, events))
-            continue;
-        asked = 1;
-        if (decision->effect == AA_POLICY_FILTER)
+        if (is_event(decision, events) && decision->effect == AA_POLICY_FILTER)
             filter = aa_filter_and(filter, decision->filter, task->p);
     }
     /* No such event was decided: nobody said that it may. */
-    return asked ? filter : json_false();
+    return aa_task_decided(task, events) ? filter : json_false();
 }
 
 json_t *aa_task_stamp(const aa_task_t *task, const char *member)

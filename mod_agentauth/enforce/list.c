@@ -405,7 +405,8 @@ static int needs_scan(scan_t *scan)
     if (!scan->filter)
         return 0;
     aa_filter_pairs(&pairs, &rest, &clash, scan->filter, scan->task->p);
-    return rest || !rule->restrict_to;
+    /* Without a body nothing was restricted. */
+    return rest || clash || !rule->restrict_to || !scan->task->json;
 }
 
 apr_status_t aa_step_list(aa_task_t *task)

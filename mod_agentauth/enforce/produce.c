@@ -212,12 +212,22 @@ apr_status_t aa_step_batch(aa_task_t *task)
 /* --------------------------------------------------------------------- copies
  */
 
-/* A copy that cannot be stamped stays nobody's: it is removed again. */
+/* A copy that would be nobody's, or another's, is removed again. */
+static apr_status_t remove_copy(aa_task_t *task, const char *target,
+                                aa_code_e code, const char *why)
+{
+    aa_backend_answer_t gone;
+
+    if (aa_task_query(&gone, task, "DELETE", target, NULL, 0) != APR_SUCCESS)
+        return AA_EREFUSED;
+    return aa_task_refuse(task, code, "%s", why);
+}
+
 static apr_status_t stamp_copy(aa_task_t *task, const char *target,
                                const char *member, json_t *stamp)
 {
     json_t *body = aa_json_own(json_object(), task->p);
-    aa_backend_answer_t answer, gone;
+    aa_backend_answer_t answer;
     const char *text;
     apr_status_t rv;
 
@@ -228,9 +238,23 @@ static apr_status_t stamp_copy(aa_task_t *task, const char *target,
         aa_task_pass(task, &answer, task->p);
         return APR_SUCCESS;
     }
-    if (aa_task_query(&gone, task, "DELETE", target, NULL, 0) != APR_SUCCESS)
-        return AA_EREFUSED;
-    return aa_task_refuse(task, AA_E_BACKEND, "the copy could not be stamped");
+    return remove_copy(task, target, AA_E_BACKEND,
+                       "the copy could not be stamped");
+}
+
+/* 1 when the copy, with its stamp, satisfies the filter. */
+static int may_be(const aa_task_t *task, json_t *object, json_t *stamp)
+{
+    const char *const *match = task->rule->match;
+    json_t *filter = aa_task_filter(task, task->rule->events);
+    json_t *copy = aa_json_own(json_copy(object), task->p);
+    json_t *was = json_object_get(object, match[0]), *member;
+
+    member = aa_json_own(json_is_object(was) ? json_copy(was) : json_object(),
+                         task->p);
+    json_object_update(member, stamp);
+    json_object_set(copy, match[0], member);
+    return !filter || aa_filter_match(filter, aa_task_view(task, match, copy));
 }
 
 /* What was copied bears the stamp of its source, if any. */
@@ -238,13 +262,17 @@ static apr_status_t restamp(aa_task_t *task, json_t *object, json_t *stamp)
 {
     const char *member = task->rule->match[0], *why;
     aa_filled_t filled;
+    int may = may_be(task, object, stamp);
 
-    if (aa_member_has(json_object_get(object, member), stamp))
+    if (may && aa_member_has(json_object_get(object, member), stamp))
         return APR_SUCCESS;
     task->answer = object;
     if (aa_template_fill(&filled, &why, task->rule->copies, task, task->json) !=
         APR_SUCCESS)
         return aa_task_refuse(task, AA_E_BACKEND, "the copy has no name");
+    if (!may)
+        return remove_copy(task, filled.target, AA_E_STAMP,
+                           "the copy does not satisfy the filter");
     return stamp_copy(task, filled.target, member, stamp);
 }
 
@@ -257,7 +285,7 @@ apr_status_t aa_step_copy(aa_task_t *task)
     if (!task->rule->copies)
         return APR_SUCCESS;
     stamp = aa_task_stamp(task, task->rule->match[0]);
-    if (!json_object_size(stamp))
+    if (!json_object_size(stamp) && !aa_task_filter(task, task->rule->events))
         return APR_SUCCESS;
     rv = forward(&answer, task);
     if (rv == APR_SUCCESS && answer.status < 300)

@@ -88,6 +88,13 @@ static json_t *rule_filter(const aa_task_t *task)
     return aa_task_filter(task, task->rule->events);
 }
 
+/* A request that was decided as something else: it makes nothing to stamp. */
+static int stamps_nothing(const aa_task_t *task)
+{
+    return task->verdict->ndecisions &&
+           !aa_task_decided(task, task->rule->events);
+}
+
 static apr_status_t stamp(aa_edit_t *edit)
 {
     const char *path = edit->task->rule->stamp;
@@ -95,7 +102,7 @@ static apr_status_t stamp(aa_edit_t *edit)
     int rest, clash;
     apr_status_t rv;
 
-    if (json_is_false(filter)) /* nothing that bears a stamp is asked for */
+    if (stamps_nothing(edit->task))
         return APR_SUCCESS;
     aa_filter_pairs(&pairs, &rest, &clash, filter, edit->task->p);
     if (clash)

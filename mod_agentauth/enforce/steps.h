@@ -66,6 +66,8 @@ json_t *aa_task_filter(const aa_task_t *task, const char *const *events);
 /** What the rule's events put into an object: what handlers set in @a member,
  *  and the filter's equality over it. A new object. */
 json_t *aa_task_stamp(const aa_task_t *task, const char *member);
+/** 1 when one of these was decided. @param events as above */
+int aa_task_decided(const aa_task_t *task, const char *const *events);
 /** What a filter is matched against in @a object; borrowed, NULL: nothing.
  *  @param match as in the rule */
 const json_t *aa_task_view(const aa_task_t *task, const char *const *match,

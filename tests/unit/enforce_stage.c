@@ -100,7 +100,8 @@ int enforce_close(void **state)
 json_t *parsed(enforce_t *t, const char *text)
 {
     json_error_t error;
-    json_t *json = json_loads(text, JSON_DECODE_ANY, &error);
+    json_t *json =
+        json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
 
     if (!json)
         fail_msg("%s: %s", text, error.text);
@@ -157,7 +158,7 @@ static void filter_all(enforce_t *t)
 
         if (!filter)
             filter = json_object_get(t->filters, "*");
-        if (!filter)
+        if (!filter || t->verdict.effect == AA_POLICY_DENY)
             continue;
         t->verdict.effect = decision->effect = AA_POLICY_FILTER;
         decision->filter = filter;
@@ -171,7 +172,8 @@ static json_t *user_of(enforce_t *t)
                        t->p);
 }
 
-static void decides(enforce_t *t, aa_policy_input_t *input)
+/* 0: the policy denies. */
+static int decides(enforce_t *t, const aa_policy_input_t *input)
 {
     aa_policy_user_t user = {0, user_of(t)};
 
@@ -183,10 +185,8 @@ static void decides(enforce_t *t, aa_policy_input_t *input)
     assert_int_equal(
         aa_policy_decide(&t->verdict, t->policy, &t->match, input, &user, t->p),
         APR_SUCCESS);
-    if (t->verdict.effect == AA_POLICY_DENY)
-        fail_msg("%s %s: denied: %s", input->method, input->path,
-                 t->verdict.reason);
     filter_all(t);
+    return t->verdict.effect != AA_POLICY_DENY;
 }
 
 /* As the policy left it. */
@@ -212,6 +212,8 @@ static void takes(enforce_t *t, const aa_policy_input_t *input)
     task->runs = t->runs;
     task->backend = &t->fake.backend;
     task->webhook = t->webhook;
+    task->webhook_any = t->webhook_any;
+    task->webhook_origins = t->webhook_origins;
     task->match = &t->match;
     task->verdict = &t->verdict;
     task->identity = t->user;
@@ -247,10 +249,12 @@ const char *begins(enforce_t *t, const char *method, const char *target,
     input.body = body;
     input.body_len = body ? strlen(body) : 0;
     memset(&t->task, 0, sizeof(t->task));
-    decides(t, &input);
-    takes(t, &input);
     json_array_clear(t->fake.asked);
     json_array_clear(t->fake.bodies);
+    t->rv = AA_EREFUSED;
+    if (!decides(t, &input))
+        return "denied";
+    takes(t, &input);
     t->rv = aa_enforce(&t->task);
     return outcome(t);
 }
@@ -263,6 +267,18 @@ const char *asks(enforce_t *t, const char *method, const char *target,
     if (t->rv == APR_SUCCESS)
         aa_enforce_end(&t->task, t->location);
     return what;
+}
+
+const char *carries(enforce_t *t, const char *body)
+{
+    t->task.json = NULL;
+    t->task.reply = NULL;
+    t->task.body = body;
+    t->task.body_len = body ? strlen(body) : 0;
+    t->rv = aa_enforce(&t->task);
+    if (t->rv == APR_SUCCESS)
+        aa_enforce_end(&t->task, NULL);
+    return outcome(t);
 }
 
 /* ------------------------------------------------------------ what came out */

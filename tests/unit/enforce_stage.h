@@ -29,6 +29,8 @@ typedef struct enforce_t {
     aa_runs_t *runs;
     fake_t fake;
     aa_webhook_e webhook;
+    int webhook_any;
+    const char *const *webhook_origins;
     const char *user;
     json_t *filters;      /* "threads:read" or "*": what its decision filters */
     const char *location; /* Content-Location of the backend's answer */
@@ -73,12 +75,15 @@ void fails(enforce_t *t, const char *question, apr_status_t rv);
 const json_t *there(enforce_t *t, const char *path);
 
 /** A request, up to where its locks are held: "go", "404 text" when it was
- *  answered, "AGA0702" when it was refused. @param body NULL: none */
+ *  answered, "AGA0702" when it was refused, "denied" by the policy. @param body
+ * NULL: none */
 const char *begins(enforce_t *t, const char *method, const char *target,
                    const char *body);
 /** The same, to its end. */
 const char *asks(enforce_t *t, const char *method, const char *target,
                  const char *body);
+/** The last request once more, with a body that the policy did not see. */
+const char *carries(enforce_t *t, const char *body);
 /** The body that goes on, or the answer's. */
 const char *body_of(enforce_t *t);
 /** What the backend was asked since, joined by ", ". */

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// One test for every endpoint of the agent server, in each of the ways in which
+// it can have tenants: what alice gets for her object, that bob's answer for it
+// is the one for an object that does not exist, what an admin sees, what is
+// stamped, and that alice's object is as it was.
+//
+// Environment: AA_MODES (native,headers,gateway).
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { after, before, describe, test } from "node:test";
+import { unused } from "./lib/differences.mjs";
+import { TENANTS } from "./lib/policies.mjs";
+import { runRows } from "./lib/rows-runs.mjs";
+import { threadRows } from "./lib/rows-threads.mjs";
+import { MODES, startWorld } from "./lib/world.mjs";
+
+const ROWS = [...threadRows, ...runRows];
+const MAP = new URL("../../policy/routes/langgraph.lua", import.meta.url);
+
+for (const mode of MODES)
+  describe(`mode ${mode}`, () => {
+    let world;
+    before(async () => (world = await startWorld(mode, { name: "tenants", text: TENANTS })));
+    after(() => world?.stop());
+
+    describe("rows", { concurrency: 6 }, () => {
+      for (const { row, test: check } of ROWS) test(row, () => check(world));
+    });
+
+    test("every difference that is written down is one", () => {
+      assert.deepEqual(unused(mode, ROWS.map(({ row }) => row)), []);
+    });
+  });

@@ -55,7 +55,6 @@ static apr_status_t add(questions_t *all, const aa_ask_t *ask,
         return aa_task_refuse(task, AA_E_ENFORCE_BODY, "more than %d objects",
                               AA_OBJECT_KEYS_MAX);
     rv = aa_template_fill(&q->filled, &why, ask->path, task, element);
-
     if (rv == APR_ENOENT && ask->optional)
         return APR_SUCCESS;
     if (rv != APR_SUCCESS)
@@ -169,74 +168,6 @@ static apr_status_t hold(questions_t *all)
 
 /* ------------------------------------------------------------------- facts */
 
-/* What of an answer is kept: what filters see, and what is compared. */
-static json_t *fact_of(const question_t *q, const aa_task_t *task,
-                       const json_t *object)
-{
-    json_t *fact = aa_json_own(json_object(), task->p);
-    json_t *same = (json_t *)q->ask->same, *template;
-    const char *const *match =
-        q->ask->match ? q->ask->match : task->rule->match;
-    const json_t *view = aa_task_view(task, match, object);
-    const char *key;
-
-    if (view)
-        json_object_set(fact, "view", (json_t *)view);
-    json_object_foreach(same, key, template)
-    {
-        json_t *value = json_object_get(object, key);
-
-        if (value)
-            json_object_set(fact, key, value);
-    }
-    return fact;
-}
-
-/* An alias has facts of its own, which no write to the object would end: kept
- * is only what answers to the name that it was asked by. */
-static int named_so(const json_t *object, const char *target)
-{
-    const char *name = strrchr(target, '/');
-    json_t *value;
-    const char *key;
-
-    if (strchr(target, '?') || !name)
-        return 0;
-    json_object_foreach(
-        (json_t *)object, key,
-        value) if (json_is_string(value) &&
-                   !strcmp(json_string_value(value), name + 1)) return 1;
-    return 0;
-}
-
-static void keep(const question_t *q, const aa_task_t *task,
-                 apr_uint64_t version, const json_t *object)
-{
-    const char *text;
-
-    if (!named_so(object, q->filled.target))
-        return;
-    text = aa_json_dump(q->fact, task->p);
-    if (text)
-        aa_object_remember(task->objects, &q->key, version, text, strlen(text),
-                           task->now);
-}
-
-static int recall(question_t *q, const aa_task_t *task)
-{
-    const char *text, *why;
-    apr_size_t len;
-    json_t *fact;
-
-    if (aa_object_recall(&text, &len, task->objects, &q->key, task->now,
-                         task->p) != APR_SUCCESS ||
-        aa_json_parse(&fact, &why, text, len, AA_BODY_DEPTH_MAX, task->p) !=
-            APR_SUCCESS)
-        return 0;
-    q->fact = fact;
-    return 1;
-}
-
 static apr_status_t ask_backend(question_t *q, aa_task_t *task)
 {
     apr_uint64_t version = aa_object_version(task->objects, &q->key);
@@ -245,8 +176,12 @@ static apr_status_t ask_backend(question_t *q, aa_task_t *task)
     apr_status_t rv =
         aa_task_query(&answer, task, "GET", q->filled.target, NULL, 0);
 
-    if (rv != APR_SUCCESS || answer.status >= 400)
-        return rv; /* it is missing, or no such name can be */
+    if (rv != APR_SUCCESS || answer.status == 404)
+        return rv;
+    if (answer.status >= 300) { /* no such name can be: in its own words */
+        aa_task_pass(task, &answer, task->p);
+        return APR_SUCCESS;
+    }
     if ((rv = aa_task_json(&object, task, &answer)) != APR_SUCCESS)
         return rv;
     if (json_is_null(object)) /* how some stores say that there is nothing */
@@ -254,8 +189,8 @@ static apr_status_t ask_backend(question_t *q, aa_task_t *task)
     if (!json_is_object(object))
         return aa_task_refuse(task, AA_E_BACKEND, "GET %s: no JSON object",
                               q->filled.target);
-    q->fact = fact_of(q, task, object);
-    keep(q, task, version, object);
+    q->fact = aa_known_of(task, object, q->ask->same);
+    aa_known_keep(task, &q->key, version, q->fact, object, q->filled.target);
     return APR_SUCCESS;
 }
 
@@ -265,14 +200,15 @@ static apr_status_t learn(question_t *q, aa_task_t *task)
     aa_hold_t *flight;
     apr_status_t rv;
 
-    if (recall(q, task))
+    if ((q->fact = aa_known_recall(task, &q->key)))
         return APR_SUCCESS;
     rv = aa_object_flight(&flight, task->objects, &q->key, AA_BACKEND_TIMEOUT,
                           task->p);
     if (rv != APR_SUCCESS)
         return aa_task_refuse(task, AA_E_BUSY, "others ask for %s already",
                               q->filled.target);
-    if (!recall(q, task)) {
+    q->fact = aa_known_recall(task, &q->key);
+    if (!q->fact) {
         /* What cannot be kept must not be asked for one after the other. */
         if (aa_object_waited(flight))
             aa_object_release(flight);
@@ -284,21 +220,8 @@ static apr_status_t learn(question_t *q, aa_task_t *task)
 
 /* ---------------------------------------------------------------- matching */
 
-static int has_all(const json_t *view, const json_t *pairs)
-{
-    json_t *object = (json_t *)pairs, *value;
-    const char *key;
-
-    if (!json_object_size(pairs))
-        return 0;
-    json_object_foreach(
-        object, key,
-        value) if (!aa_member_same(json_object_get(view, key), value)) return 0;
-    return 1;
-}
-
 /* A run is of the thread that it was asked for under. */
-static int belongs(const question_t *q, const aa_task_t *task)
+static int belongs(const question_t *q, aa_task_t *task)
 {
     json_t *object = (json_t *)q->ask->same, *template;
     const char *key;
@@ -311,36 +234,79 @@ static int belongs(const question_t *q, const aa_task_t *task)
         if (!is ||
             aa_template_text(&shall, json_string_value(template), task,
                              q->element) != APR_SUCCESS ||
-            strcasecmp(is, shall))
+            strcmp(aa_one_spelling(is, task->p),
+                   aa_one_spelling(shall, task->p)))
             return 0;
     }
     return 1;
 }
 
-static int matches(const question_t *q, const aa_task_t *task)
+static int matches(const question_t *q, aa_task_t *task)
 {
-    const json_t *view = json_object_get(q->fact, "view");
-    json_t *filter;
+    const json_t *exempt = q->ask->exempt;
 
     if (!belongs(q, task))
         return 0;
-    if ((q->ask->events && !q->ask->events[0]) || has_all(view, q->ask->exempt))
+    if ((q->ask->events && !q->ask->events[0]) ||
+        (exempt && aa_member_has(json_object_get(q->fact, "view"), exempt)))
         return 1;
-    filter = aa_task_filter(task, q->ask->events);
-    return !filter || aa_filter_match(filter, view);
+    return aa_known_matches(q->fact, aa_task_filter(task, q->ask->events));
+}
+
+/* An object that is not there: what is sent stands for it. */
+static int sent_matches(const question_t *q, const aa_task_t *task)
+{
+    json_t *filter = aa_task_filter(task, q->ask->events);
+
+    return !filter ||
+           aa_filter_match(filter,
+                           aa_task_view(task, task->rule->match, q->element));
+}
+
+static int may_be_absent(const question_t *q, const aa_task_t *task)
+{
+    switch (q->ask->absent) {
+    case AA_ABSENT_FINE:
+        return 1;
+    case AA_ABSENT_MATCHING:
+        return sent_matches(q, task);
+    default:
+        return 0;
+    }
 }
 
 static apr_status_t judge(question_t *q, aa_task_t *task)
 {
-    const char *name = q->filled.target;
+    const char *what = NULL;
 
-    if (q->fact && !matches(q, task))
-        return aa_task_hide(
-            task, q->ask, apr_pstrcat(task->p, name, " does not match", NULL));
-    if (!q->fact && !q->ask->absent_ok && !q->creates)
-        return aa_task_hide(task, q->ask,
-                            apr_pstrcat(task->p, name, " is missing", NULL));
-    return APR_SUCCESS;
+    if (q->fact ? matches(q, task) : q->creates || may_be_absent(q, task))
+        return APR_SUCCESS;
+    what = q->fact ? " does not match" : " is missing";
+    return aa_task_hide(task, q->ask,
+                        apr_pstrcat(task->p, q->filled.target, what, NULL));
+}
+
+/* Nothing could come out of it that changes what is done. */
+static int needless(const question_t *q, const aa_task_t *task)
+{
+    const aa_ask_t *ask = q->ask;
+
+    return !q->creates && !ask->same && ask->absent == AA_ABSENT_FINE &&
+           !aa_task_filter(task, ask->events);
+}
+
+static apr_status_t settle(question_t *q, aa_task_t *task)
+{
+    apr_status_t rv;
+
+    if (needless(q, task))
+        return APR_SUCCESS;
+    rv = learn(q, task);
+    if (rv == APR_SUCCESS && !task->reply)
+        rv = judge(q, task);
+    if (rv == APR_SUCCESS && !task->reply && !q->fact && q->creates)
+        rv = aa_step_create(task, q->ask, q->element);
+    return rv;
 }
 
 apr_status_t aa_step_ask(aa_task_t *task)
@@ -353,15 +319,8 @@ apr_status_t aa_step_ask(aa_task_t *task)
     rv = collect(&all);
     if (rv == APR_SUCCESS && all.n)
         rv = hold(&all);
-    for (int i = 0; i < all.n && rv == APR_SUCCESS && !task->reply; i++) {
-        question_t *q = &all.list[i];
-
-        rv = learn(q, task);
-        if (rv == APR_SUCCESS)
-            rv = judge(q, task);
-        if (rv == APR_SUCCESS && !task->reply && !q->fact && q->creates)
-            rv = aa_step_create(task, q->ask, q->element);
-    }
+    for (int i = 0; i < all.n && rv == APR_SUCCESS && !task->reply; i++)
+        rv = settle(&all.list[i], task);
     /* Who asks from now on learns of the object as it will be. */
     for (int i = 0; i < task->nkeys; i++)
         aa_object_bump(task->objects, &task->keys[i]);

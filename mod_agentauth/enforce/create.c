@@ -7,40 +7,27 @@
 #include "base/json.h"
 #include "enforce/steps.h"
 
-/* Texts of the map's body are templates. */
-static apr_status_t fill_body(json_t *body, aa_task_t *task,
-                              const json_t *element)
+/* What is to be made, with the stamp over what the client says of it. */
+static apr_status_t body_of(json_t **body, aa_task_t *task,
+                            const aa_create_t *create, const json_t *element)
 {
-    const char *key, *text;
-    json_t *value;
-
-    json_object_foreach(body, key, value)
-    {
-        if (!json_is_string(value))
-            continue;
-        if (aa_template_text(&text, json_string_value(value), task, element) !=
-            APR_SUCCESS)
-            return aa_task_refuse(task, AA_E_ENFORCE_BODY,
-                                  "%s cannot be filled in", key);
-        json_object_set_new(body, key, json_string(text));
-    }
-    return APR_SUCCESS;
-}
-
-/* What the client says of the object, with the stamp over it. */
-static apr_status_t stamp_of(json_t **stamp, aa_task_t *task,
-                             const aa_ask_t *ask, const json_t *element)
-{
-    const char *member = task->rule->stamp;
-    const json_t *said = member ? aa_member_at(element, member) : NULL;
-    json_t *filter = aa_task_filter(task, ask->events), *pairs;
+    json_t *filter = aa_task_filter(task, task->rule->events);
+    json_t *pairs, *stamp;
     int rest, clash;
 
+    if (aa_template_json(body, create->body, task, element) != APR_SUCCESS)
+        return aa_task_refuse(task, AA_E_ENFORCE_BODY, "%s cannot be filled in",
+                              create->path);
+    stamp = create->stamp ? aa_member_at(*body, create->stamp) : *body;
+    stamp = aa_json_own(
+        json_is_object(stamp) ? json_deep_copy(stamp) : json_object(), task->p);
     aa_filter_pairs(&pairs, &rest, &clash, filter, task->p);
-    *stamp = aa_json_own(
-        json_is_object(said) ? json_deep_copy(said) : json_object(), task->p);
-    json_object_update(*stamp, pairs);
-    if (!filter || aa_filter_match(filter, *stamp))
+    json_object_update(stamp, pairs);
+    if (create->stamp)
+        aa_member_set(*body, create->stamp, stamp);
+    else
+        *body = stamp;
+    if (!filter || aa_filter_match(filter, stamp))
         return APR_SUCCESS;
     return aa_task_refuse(task, AA_E_STAMP,
                           "what would be made does not satisfy the filter");
@@ -89,19 +76,12 @@ static apr_status_t then(aa_edit_t *edit)
 apr_status_t aa_step_create(aa_task_t *task, const aa_ask_t *ask,
                             const json_t *element)
 {
-    const aa_create_t *create = ask->create;
-    json_t *body = aa_json_own(json_deep_copy(create->body), task->p);
-    json_t *stamp;
-    apr_status_t rv = fill_body(body, task, element);
+    json_t *body;
+    apr_status_t rv = body_of(&body, task, ask->create, element);
 
     if (rv == APR_SUCCESS)
-        rv = stamp_of(&stamp, task, ask, element);
-    if (rv != APR_SUCCESS)
-        return rv;
-    if (create->stamp)
-        aa_member_set(body, create->stamp, stamp);
-    rv = make(task, ask, body, element);
-    return rv == APR_SUCCESS && !task->reply && create->then_member
+        rv = make(task, ask, body, element);
+    return rv == APR_SUCCESS && !task->reply && ask->create->then_member
                ? aa_edit_body(task, then)
                : rv;
 }

@@ -27,10 +27,36 @@ static apr_status_t clear_way(aa_edit_t *edit, const char *path)
     return APR_SUCCESS;
 }
 
+/* Of the body itself only what differs; a name with a dot would be read as a
+ * way. */
+static apr_status_t set_members(aa_edit_t *edit, const json_t *object)
+{
+    const char *key;
+    json_t *value;
+    apr_status_t rv = APR_SUCCESS;
+
+    json_object_foreach((json_t *)object, key, value)
+    {
+        if (aa_member_same(value, json_object_get(edit->json, key)))
+            continue;
+        rv = strchr(key, '.') ? aa_task_refuse(edit->task, AA_E_ENFORCE_BODY,
+                                               "%s cannot be set", key)
+                              : aa_edit_set(edit, key, value);
+        if (rv != APR_SUCCESS)
+            return rv;
+    }
+    return rv;
+}
+
 apr_status_t aa_edit_set(aa_edit_t *edit, const char *path, json_t *value)
 {
-    apr_status_t rv = clear_way(edit, path);
-    const json_t *was = aa_member_at(edit->json, path);
+    const json_t *was;
+    apr_status_t rv;
+
+    if (!strcmp(path, "."))
+        return set_members(edit, value);
+    rv = clear_way(edit, path);
+    was = aa_member_at(edit->json, path);
 
     if (rv != APR_SUCCESS || (!was && !value))
         return rv;
@@ -44,12 +70,13 @@ apr_status_t aa_edit_set(aa_edit_t *edit, const char *path, json_t *value)
 
 apr_status_t aa_edit_object(json_t **object, aa_edit_t *edit, const char *path)
 {
+    int whole = !strcmp(path, ".");
+    apr_status_t rv = whole ? APR_SUCCESS : clear_way(edit, path);
     json_t *value;
-    apr_status_t rv = clear_way(edit, path);
 
     if (rv != APR_SUCCESS)
         return rv;
-    value = aa_member_at(edit->json, path);
+    value = whole ? edit->json : aa_member_at(edit->json, path);
     if (value && !json_is_object(value) && !json_is_null(value))
         return aa_task_refuse(edit->task, AA_E_ENFORCE_BODY,
                               "%s is no JSON object", path);

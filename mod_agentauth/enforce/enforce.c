@@ -39,7 +39,7 @@ apr_status_t aa_task_reply(aa_task_t *task, int status, const char *type,
 }
 
 /* The body is a template: some backends name what they did not find. */
-static const char *hidden_text(const aa_task_t *task, const char *template)
+static const char *hidden_text(aa_task_t *task, const char *template)
 {
     const char *text;
 
@@ -123,9 +123,10 @@ const json_t *aa_task_view(const aa_task_t *task, const char *const *match,
     json_t *view;
 
     if (!json_is_object(object)) {
+        if (!task->rule->wrap || !object)
+            return NULL;
         view = aa_json_own(json_object(), task->p);
-        if (task->rule->wrap && object)
-            json_object_set(view, task->rule->wrap, (json_t *)object);
+        json_object_set(view, task->rule->wrap, (json_t *)object);
         return view;
     }
     if (!strcmp(match[0], "."))

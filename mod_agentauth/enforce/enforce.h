@@ -50,6 +50,7 @@ typedef struct aa_task_t {
     /* inside */
     const aa_rule_t *rule;
     json_t *json;          /* the body, parsed */
+    const json_t *answer;  /* what {answer.…} is read from */
     aa_hold_t *hold;       /* locks, held until the response's head */
     aa_object_key_t *keys; /* objects that this request may change */
     int nkeys;

@@ -127,8 +127,8 @@ static void page_in_query(page_t *ask, scan_t *scan)
                         json_string(apr_ltoa(p, page_size(scan))));
     json_object_set_new(parameters, scan->page->offset,
                         json_string(apr_ltoa(p, scan->fetched)));
-    ask->target = aa_task_target(scan->task, scan->task->path,
-                                 aa_query_write(parameters, p));
+    ask->target =
+        aa_task_target(scan->task, aa_query_write(parameters, p)).target;
 }
 
 static apr_status_t next_page(page_t *ask, scan_t *scan)
@@ -139,7 +139,7 @@ static apr_status_t next_page(page_t *ask, scan_t *scan)
     const char *why;
 
     ask->method = strcmp(task->method, "HEAD") ? task->method : "GET";
-    ask->target = aa_task_target(task, task->path, task->query);
+    ask->target = aa_task_target(task, task->query).target;
     ask->body = task->body;
     ask->len = task->body_len;
     if (task->rule->check == AA_CHECK_COUNT && page->search) {

@@ -53,3 +53,16 @@ int aa_member_same(const json_t *a, const json_t *b)
         return json_number_value(a) == json_number_value(b);
     return a && b && json_equal(a, b);
 }
+
+int aa_member_has(const json_t *object, const json_t *pairs)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)pairs, key, value)
+    {
+        if (!aa_member_same(json_object_get(object, key), value))
+            return 0;
+    }
+    return 1;
+}

@@ -6,22 +6,27 @@
 #include "apr_strings.h"
 #include "base/json.h"
 #include "enforce/steps.h"
+#include "model/limits.h"
 
-const char *aa_task_target(const aa_task_t *task, const char *path,
-                           const char *query)
+aa_filled_t aa_task_target(const aa_task_t *task, const char *query)
 {
-    const char *target = "";
+    aa_filled_t filled = {"", ""};
+    apr_pool_t *p = task->p;
 
-    while (*path == '/') {
+    for (const char *path = task->path; *path == '/';) {
         size_t n = strcspn(path + 1, "/");
-        const char *segment = apr_pstrmemdup(task->p, path + 1, n);
+        const char *segment = apr_pstrmemdup(p, path + 1, n);
 
-        target = apr_pstrcat(task->p, target, "/",
-                             aa_percent_encode(segment, task->p), NULL);
+        filled.target = apr_pstrcat(p, filled.target, "/",
+                                    aa_percent_encode(segment, p), NULL);
+        filled.canonical = apr_pstrcat(
+            p, filled.canonical, "/",
+            aa_percent_encode(aa_one_spelling(segment, p), p), NULL);
         path += n + 1;
     }
-    return query && *query ? apr_pstrcat(task->p, target, "?", query, NULL)
-                           : target;
+    if (query && *query)
+        filled.target = apr_pstrcat(p, filled.target, "?", query, NULL);
+    return filled;
 }
 
 void aa_task_pass(aa_task_t *task, const aa_backend_answer_t *answer,
@@ -43,8 +48,8 @@ static apr_status_t forward(aa_backend_answer_t *answer, aa_task_t *task)
     const char *method = strcmp(task->method, "HEAD") ? task->method : "GET";
 
     return aa_task_query(answer, task, method,
-                         aa_task_target(task, task->path, task->query),
-                         task->body, task->body_len);
+                         aa_task_target(task, task->query).target, task->body,
+                         task->body_len);
 }
 
 /* ------------------------------------------------------------------ objects */
@@ -54,42 +59,79 @@ static int reads(const aa_task_t *task)
     return !strcmp(task->method, "GET") || !strcmp(task->method, "HEAD");
 }
 
-/* A name that is taken by somebody else's object. */
-static apr_status_t conflict(aa_task_t *task)
+/* What was learnt before says it, and stays true until the answer's head. */
+static apr_status_t judge_known(int *done, aa_task_t *task,
+                                const aa_object_key_t *key,
+                                const json_t *filter)
 {
-    static const char body[] = "{\"error\":\"conflict\"}";
+    static const aa_lock_e shared = AA_LOCK_SHARED;
+    json_t *known = NULL;
 
-    task->reason = "the answer is an object that does not match";
-    return aa_task_reply(task, 409, "application/json", body, sizeof(body) - 1);
+    if (aa_object_hold(&task->hold, task->objects, key, &shared, 1,
+                       AA_ENFORCE_HOLD_WAIT, task->p) != APR_SUCCESS)
+        return aa_task_refuse(task, AA_E_BUSY, "others hold the object");
+    known = aa_known_recall(task, key);
+    *done = known != NULL;
+    return !known || aa_known_matches(known, filter)
+               ? APR_SUCCESS
+               : aa_task_hide(task, NULL, "it does not match");
 }
 
-apr_status_t aa_step_object(aa_task_t *task)
+/* The answer goes on when it may be seen. */
+static apr_status_t judge_answer(aa_task_t *task, json_t *object,
+                                 const aa_backend_answer_t *answer,
+                                 const json_t *filter)
 {
-    const aa_rule_t *rule = task->rule;
-    aa_backend_answer_t answer;
-    json_t *filter, *object;
-    apr_status_t rv;
+    const json_t *view = aa_task_view(task, task->rule->match, object);
 
-    if (rule->check != AA_CHECK_OBJECT || rule->nasks)
-        return APR_SUCCESS;
-    filter = aa_task_filter(task, rule->events);
-    if (!filter)
-        return APR_SUCCESS;
-    if ((rv = forward(&answer, task)) != APR_SUCCESS)
+    if (!aa_filter_match(filter, view))
+        return aa_task_hide(task, NULL, "it does not match");
+    aa_task_pass(task, answer, task->p);
+    return APR_SUCCESS;
+}
+
+static apr_status_t look_at(aa_task_t *task, const aa_object_key_t *key,
+                            const char *target, const json_t *filter)
+{
+    apr_uint64_t version = key ? aa_object_version(task->objects, key) : 0;
+    aa_backend_answer_t answer;
+    json_t *object;
+    apr_status_t rv = forward(&answer, task);
+
+    if (rv != APR_SUCCESS)
         return rv;
+    if (answer.status == 404 || answer.status == task->rule->hidden_status)
+        return aa_task_hide(task, NULL, "it is missing");
     if (answer.status >= 300) {
-        if (reads(task))
-            return aa_task_hide(task, NULL, "it is missing");
         aa_task_pass(task, &answer, task->p);
         return APR_SUCCESS;
     }
     if ((rv = aa_task_json(&object, task, &answer)) != APR_SUCCESS)
         return rv;
-    if (!aa_filter_match(filter, aa_task_view(task, rule->match, object)))
-        return reads(task) ? aa_task_hide(task, NULL, "it does not match")
-                           : conflict(task);
-    aa_task_pass(task, &answer, task->p);
-    return APR_SUCCESS;
+    if (key)
+        aa_known_keep(task, key, version, aa_known_of(task, object, NULL),
+                      object, target);
+    return judge_answer(task, object, &answer, filter);
+}
+
+apr_status_t aa_step_object(aa_task_t *task)
+{
+    json_t *filter = aa_task_filter(task, task->rule->events);
+    aa_filled_t own;
+    aa_object_key_t key;
+    int known = 0;
+    apr_status_t rv;
+
+    if (task->rule->check != AA_CHECK_OBJECT || !filter)
+        return APR_SUCCESS;
+    if (!reads(task) || task->query || task->rule->nasks)
+        return look_at(task, NULL, NULL, filter);
+    own = aa_task_target(task, NULL);
+    rv = aa_task_key(&key, task, own.canonical);
+    if (rv == APR_SUCCESS)
+        rv = judge_known(&known, task, &key, filter);
+    return rv != APR_SUCCESS || known ? rv
+                                      : look_at(task, &key, own.target, filter);
 }
 
 /* -------------------------------------------------------------------- batches
@@ -142,45 +184,6 @@ static json_t *copy_stamp(const aa_task_t *task, const char *member)
     return stamp;
 }
 
-/* Where the new object is: as the row's own, with the names of the answer. */
-static apr_status_t copy_target(const char **target, const aa_task_t *task,
-                                const json_t *object)
-{
-    aa_route_match_t match = *task->match;
-    aa_task_t other = *task;
-    aa_filled_t filled;
-    const char *why;
-    apr_status_t rv;
-    int named = 0;
-
-    for (int i = 0; i < match.nparams; i++) {
-        const char *id =
-            json_string_value(json_object_get(object, match.params[i].name));
-
-        if (id) {
-            match.params[i].value = id;
-            named = 1;
-        }
-    }
-    other.match = &match;
-    rv =
-        aa_template_fill(&filled, &why, task->rule->asks[0].path, &other, NULL);
-    *target = filled.target;
-    return named ? rv : APR_EINVAL;
-}
-
-static int has_all(const json_t *metadata, const json_t *stamp)
-{
-    const char *key;
-    json_t *value;
-
-    json_object_foreach(
-        (json_t *)stamp, key,
-        value) if (!aa_member_same(json_object_get(metadata, key),
-                                   value)) return 0;
-    return 1;
-}
-
 /* A copy that cannot be stamped stays nobody's: it is removed again. */
 static apr_status_t stamp_copy(aa_task_t *task, const char *target,
                                const char *member, json_t *stamp)
@@ -202,17 +205,30 @@ static apr_status_t stamp_copy(aa_task_t *task, const char *target,
     return aa_task_refuse(task, AA_E_BACKEND, "the copy could not be stamped");
 }
 
+/* What was copied bears the stamp of its source, if any. */
+static apr_status_t restamp(aa_task_t *task, json_t *object, json_t *stamp)
+{
+    const char *member = task->rule->match[0], *why;
+    aa_filled_t filled;
+
+    if (aa_member_has(json_object_get(object, member), stamp))
+        return APR_SUCCESS;
+    task->answer = object;
+    if (aa_template_fill(&filled, &why, task->rule->copies, task, task->json) !=
+        APR_SUCCESS)
+        return aa_task_refuse(task, AA_E_BACKEND, "the copy has no name");
+    return stamp_copy(task, filled.target, member, stamp);
+}
+
 apr_status_t aa_step_copy(aa_task_t *task)
 {
-    const aa_rule_t *rule = task->rule;
-    const char *member = rule->match[0], *target;
     aa_backend_answer_t answer;
     json_t *stamp, *object;
     apr_status_t rv;
 
-    if (!rule->copies || !rule->nasks)
+    if (!task->rule->copies)
         return APR_SUCCESS;
-    stamp = copy_stamp(task, member);
+    stamp = copy_stamp(task, task->rule->match[0]);
     if (!json_object_size(stamp))
         return APR_SUCCESS;
     rv = forward(&answer, task);
@@ -221,9 +237,5 @@ apr_status_t aa_step_copy(aa_task_t *task)
     if (rv != APR_SUCCESS)
         return rv;
     aa_task_pass(task, &answer, task->p);
-    if (answer.status >= 300 || has_all(json_object_get(object, member), stamp))
-        return APR_SUCCESS;
-    if (copy_target(&target, task, object) != APR_SUCCESS)
-        return aa_task_refuse(task, AA_E_BACKEND, "the copy has no name");
-    return stamp_copy(task, target, member, stamp);
+    return answer.status < 300 ? restamp(task, object, stamp) : APR_SUCCESS;
 }

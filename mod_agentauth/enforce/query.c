@@ -1,8 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads and writes the query that goes on. */
+#include <string.h>
+
 #include "apr_strings.h"
 #include "enforce/steps.h"
 #include "query.h"
+
+const char *aa_list_text(const json_t *list, apr_pool_t *p)
+{
+    const char *text = NULL;
+    json_t *part;
+    size_t i;
+
+    json_array_foreach((json_t *)list, i, part)
+    {
+        const char *label = json_string_value(part);
+
+        if (!label || !*label || strchr(label, '.') ||
+            strlen(label) != json_string_length(part))
+            return NULL;
+        text = text ? apr_pstrcat(p, text, ".", label, NULL) : label;
+    }
+    return text;
+}
 
 apr_status_t aa_query_read(json_t **parameters, aa_task_t *task)
 {

@@ -9,71 +9,72 @@
 /* ------------------------------------------------------------------- query */
 
 /* {"namespace":["a","b"]} is one text with dots in a query. */
-static json_t *as_parameter(const json_t *value, apr_pool_t *p)
+static apr_status_t set_parameter(aa_task_t *task, json_t *parameters,
+                                  const char *name, const json_t *value)
 {
-    const char *text = NULL;
-    json_t *part;
-    size_t i;
+    const char *text = json_is_array(value) ? aa_list_text(value, task->p)
+                                            : json_string_value(value);
 
-    if (!json_is_array(value))
-        return (json_t *)value;
-    json_array_foreach((json_t *)value, i, part)
-    {
-        const char *label = json_string_value(part);
-
-        if (!label || !*label || strchr(label, '.'))
-            return NULL;
-        text = text ? apr_pstrcat(p, text, ".", label, NULL) : label;
-    }
-    return text ? aa_json_own(json_string(text), p) : NULL;
-}
-
-/* What a handler changed of members that came from the query. */
-static apr_status_t set_parameters(aa_task_t *task, json_t *parameters,
-                                   const json_t *set)
-{
-    const char *name;
-    json_t *value;
-
-    json_object_foreach((json_t *)set, name, value)
-    {
-        json_t *text = as_parameter(value, task->p);
-
-        if (!json_is_string(text))
-            return aa_task_refuse(task, AA_E_STAMP,
-                                  "%s cannot be said in a query", name);
-        json_object_set(parameters, name, text);
-    }
+    if (!text ||
+        (json_is_string(value) && strlen(text) != json_string_length(value)))
+        return aa_task_refuse(task, AA_E_STAMP, "%s cannot be said in a query",
+                              name);
+    json_object_set_new(parameters, name, json_string(text));
     return APR_SUCCESS;
 }
 
-static int sets_query(const aa_task_t *task)
+/* What handlers made of a parameter; NULL: nothing. */
+static const json_t *changed(const aa_task_t *task, const char *name)
 {
-    if (aa_route_body(task->match->route) != AA_BODY_NONE || task->rule->copies)
-        return 0;
-    for (int i = 0; i < task->verdict->ndecisions; i++)
-        if (task->verdict->decisions[i].set)
+    const aa_policy_verdict_t *verdict = task->verdict;
+    const json_t *value = NULL;
+
+    for (int i = 0; i < verdict->ndecisions && !value; i++)
+        value = json_object_get(verdict->decisions[i].set, name);
+    return value;
+}
+
+static apr_status_t set_parameters(aa_task_t *task, json_t *parameters)
+{
+    const char *const *name = task->rule->set_query;
+    apr_status_t rv = APR_SUCCESS;
+
+    for (; name && *name && rv == APR_SUCCESS; name++)
+        if (changed(task, *name))
+            rv = set_parameter(task, parameters, *name, changed(task, *name));
+    return rv;
+}
+
+static void drop_parameters(const aa_task_t *task, json_t *parameters)
+{
+    const char *const *name = task->rule->drop_query;
+
+    for (; name && *name; name++)
+        json_object_del(parameters, *name);
+}
+
+static int changes_query(const aa_task_t *task)
+{
+    const char *const *name = task->rule->set_query;
+
+    for (; name && *name; name++)
+        if (changed(task, *name))
             return 1;
-    return 0;
+    return task->rule->drop_query && task->query;
 }
 
 static apr_status_t rewrite_query(aa_task_t *task)
 {
-    const char *const *name = task->rule->drop_query;
     json_t *parameters;
     apr_status_t rv;
 
-    if (!sets_query(task) && !(name && task->query))
+    if (!changes_query(task))
         return APR_SUCCESS;
     rv = aa_query_read(&parameters, task);
-    for (; rv == APR_SUCCESS && name && *name; name++)
-        json_object_del(parameters, *name);
-    for (int i = 0;
-         rv == APR_SUCCESS && sets_query(task) && i < task->verdict->ndecisions;
-         i++)
-        if (task->verdict->decisions[i].set)
-            rv = set_parameters(task, parameters,
-                                task->verdict->decisions[i].set);
+    if (rv != APR_SUCCESS)
+        return rv;
+    drop_parameters(task, parameters);
+    rv = set_parameters(task, parameters);
     if (rv == APR_SUCCESS)
         task->query = aa_query_write(parameters, task->p);
     return rv;
@@ -113,8 +114,9 @@ static apr_status_t keep_key(aa_edit_t *edit, const char *path, const char *key)
     if (strchr(key, '.'))
         return aa_task_refuse(edit->task, AA_E_ENFORCE_BODY,
                               "%s decides who sees it", key);
-    return aa_edit_set(edit, apr_pstrcat(edit->task->p, path, ".", key, NULL),
-                       NULL);
+    if (strcmp(path, "."))
+        key = apr_pstrcat(edit->task->p, path, ".", key, NULL);
+    return aa_edit_set(edit, key, NULL);
 }
 
 static apr_status_t keep(aa_edit_t *edit)
@@ -264,33 +266,16 @@ apr_status_t aa_step_rewrite(aa_task_t *task)
     return rv == APR_SUCCESS ? aa_edit_body(task, change) : rv;
 }
 
-/* The filters of events that make an object; *any 0: there is no such event. */
-static json_t *maker_filter(int *any, const aa_task_t *task)
-{
-    const aa_policy_verdict_t *verdict = task->verdict;
-    json_t *filter = NULL;
-
-    *any = 0;
-    for (int i = 0; i < verdict->ndecisions; i++) {
-        const aa_policy_decision_t *decision = &verdict->decisions[i];
-
-        if (strcmp(decision->action, "create") &&
-            strcmp(decision->action, "put"))
-            continue;
-        *any = 1;
-        if (decision->effect == AA_POLICY_FILTER)
-            filter = aa_filter_and(filter, decision->filter, task->p);
-    }
-    return filter;
-}
-
+/* A search of one's own would not find it again: then it is not made. */
 apr_status_t aa_step_created(aa_task_t *task)
 {
     const aa_rule_t *rule = task->rule;
-    int any;
-    json_t *filter = maker_filter(&any, task);
+    json_t *filter;
 
-    if (!any || !filter || rule->copies || !json_is_object(task->json) ||
+    if (!rule->sent && !(rule->check == AA_CHECK_OBJECT && rule->stamp))
+        return APR_SUCCESS;
+    filter = rule_filter(task);
+    if (!filter || !json_is_object(task->json) ||
         aa_filter_match(filter, aa_task_view(task, rule->match, task->json)))
         return APR_SUCCESS;
     return aa_task_refuse(task, AA_E_STAMP,

@@ -6,6 +6,12 @@
 #include "enforce/enforce.h"
 #include "splice.h"
 
+/** A target: as it is sent, and as one spelling for all. */
+typedef struct aa_filled_t {
+    const char *target;    /* percent-encoded */
+    const char *canonical; /* UUIDs in one form; for keys only */
+} aa_filled_t;
+
 /* Every step returns APR_SUCCESS (then `reply` says whether it is the last
  * one) or AA_EREFUSED with task->error. */
 
@@ -45,9 +51,9 @@ apr_status_t aa_task_reply(aa_task_t *task, int status, const char *type,
 /** The backend's own answer, copied into @a p. */
 void aa_task_pass(aa_task_t *task, const aa_backend_answer_t *answer,
                   apr_pool_t *p);
-/** A plain path and a raw query as the backend is asked for them. */
-const char *aa_task_target(const aa_task_t *task, const char *path,
-                           const char *query);
+/** The request's path and query as the backend is asked for them.
+ *  @param query raw; NULL: none */
+aa_filled_t aa_task_target(const aa_task_t *task, const char *query);
 /** The filters of the row's decisions in conjunction; NULL: all.
  *  @param events "threads:read", … NULL: every one */
 json_t *aa_task_filter(const aa_task_t *task, const char *const *events);
@@ -76,29 +82,41 @@ void aa_task_remember_run(const aa_task_t *task, const char *id);
 AA_CHECKED apr_status_t aa_task_key(aa_object_key_t *key, aa_task_t *task,
                                     const char *canonical);
 
-/* template.c */
+/* known.c: what is known of an object */
 
-/** A template filled in: as it is sent, and as one spelling for all. */
-typedef struct aa_filled_t {
-    const char *target;    /* percent-encoded */
-    const char *canonical; /* UUIDs in one form; for keys only */
-} aa_filled_t;
+/** What an answer of the backend says of it. @param same of the question */
+json_t *aa_known_of(const aa_task_t *task, const json_t *object,
+                    const json_t *same);
+/** @param filter NULL: all */
+int aa_known_matches(const json_t *known, const json_t *filter);
+/** @param version what it was before the backend was asked
+ *  @param target  by which it was asked for */
+void aa_known_keep(const aa_task_t *task, const aa_object_key_t *key,
+                   apr_uint64_t version, const json_t *known,
+                   const json_t *object, const char *target);
+/** NULL: nothing is known. */
+json_t *aa_known_recall(const aa_task_t *task, const aa_object_key_t *key);
+
+/* template.c: as agentpolicy.h says it of rules */
 
 /**
- * Fill "/threads/{thread_id}", "{body.a.b}", "{query.a}".
+ * Fill a template that is a path.
  * @param element what {body.…} is read from; NULL: no body
  * @param why     on APR_EINVAL, for the log
  * @return APR_SUCCESS; APR_ENOENT when a member is absent or null;
  *         APR_EINVAL when it is no usable text
  */
 AA_CHECKED apr_status_t aa_template_fill(aa_filled_t *filled, const char **why,
-                                         const char *template,
-                                         const aa_task_t *task,
+                                         const char *template, aa_task_t *task,
                                          const json_t *element);
 /** The same for a text that is no target: values as they are. */
 AA_CHECKED apr_status_t aa_template_text(const char **text,
-                                         const char *template,
-                                         const aa_task_t *task,
+                                         const char *template, aa_task_t *task,
+                                         const json_t *element);
+/** The same for the texts of an object; *out is new and may be changed, what
+ *  is in it is shared. */
+AA_CHECKED apr_status_t aa_template_json(json_t **out, const json_t *template,
+                                         aa_task_t *task,
                                          const json_t *element);
 /** @a text with all but unreserved characters percent-encoded
  *  (RFC 3986 s2.3). */
@@ -115,6 +133,8 @@ json_t *aa_member_at(const json_t *object, const char *path);
 void aa_member_set(json_t *object, const char *path, json_t *value);
 /** 1 when two values are the same JSON, types and all. */
 int aa_member_same(const json_t *a, const json_t *b);
+/** 1 when @a object has all members of @a pairs, with the same values. */
+int aa_member_has(const json_t *object, const json_t *pairs);
 
 /* edit.c: changes of a body, in its text and in what was parsed of it */
 
@@ -125,7 +145,8 @@ typedef struct aa_edit_t {
     json_t *json;
 } aa_edit_t;
 
-/** @param value NULL: the member is cut out */
+/** @param path  "." is the object itself, then @a value is an object
+ *  @param value NULL: the member is cut out */
 AA_CHECKED apr_status_t aa_edit_set(aa_edit_t *edit, const char *path,
                                     json_t *value);
 /** The object at @a path, as a copy that may be changed; {} when it is absent
@@ -137,6 +158,9 @@ AA_CHECKED apr_status_t aa_edit_body(aa_task_t *task,
                                      apr_status_t (*change)(aa_edit_t *));
 
 /* query.c: the query under change, decoded */
+
+/** ["a","b"] as a query says it, "a.b"; NULL: it has no such reading. */
+const char *aa_list_text(const json_t *list, apr_pool_t *p);
 
 /** @a parameters of the task's query, once each or as list; owned by its pool
  */

@@ -4,63 +4,81 @@
 
 #include "apr_lib.h"
 #include "apr_strings.h"
+#include "base/json.h"
 #include "enforce/steps.h"
 
 #define UUID_DIGITS 32
 
+/** A template under way. */
+typedef struct fill_t {
+    aa_task_t *task;
+    const json_t *element;
+    int in_query;
+    const char *sent, *canonical, *plain; /* the text so far, in each form */
+    const char *why;
+} fill_t;
+
 /* ----------------------------------------------------------------- values */
 
-static const char *path_param(const aa_task_t *task, const char *name)
+static json_t *path_param(const aa_task_t *task, const char *name)
 {
     for (int i = 0; i < task->match->nparams; i++)
         if (!strcmp(task->match->params[i].name, name))
-            return task->match->params[i].value;
+            return aa_json_own(json_string(task->match->params[i].value),
+                               task->p);
     return NULL;
 }
 
-/* A namespace is a list in bodies and one text with dots in queries. */
-static const char *list_text(const char **why, const json_t *list,
-                             apr_pool_t *p)
+static json_t *query_param(fill_t *fill, const char *name)
 {
-    const char *text = NULL;
-    json_t *part;
-    size_t i;
+    json_t *parameters;
 
-    json_array_foreach((json_t *)list, i, part)
-    {
-        const char *label = json_string_value(part);
+    if (aa_query_read(&parameters, fill->task) == APR_SUCCESS)
+        return json_object_get(parameters, name);
+    fill->why = "the query cannot be read";
+    return NULL;
+}
 
-        if (!label || !*label || strchr(label, '.')) {
-            *why = "a list has parts that are no texts, or have dots";
-            return NULL;
-        }
-        text = text ? apr_pstrcat(p, text, ".", label, NULL) : label;
-    }
+/* What stands for {name}; NULL: absent, unless fill->why is set. */
+static json_t *value_of(fill_t *fill, const char *name)
+{
+    json_t *value;
+
+    if (!strncmp(name, "body.", 5))
+        value = aa_member_at(fill->element, name + 5);
+    else if (!strncmp(name, "answer.", 7))
+        value = aa_member_at(fill->task->answer, name + 7);
+    else if (!strncmp(name, "query.", 6))
+        value = query_param(fill, name + 6);
+    else
+        value = path_param(fill->task, name);
+    return json_is_null(value) ? NULL : value;
+}
+
+/* A namespace is a list in bodies and one text with dots in queries. */
+static const char *list_text(fill_t *fill, const json_t *list)
+{
+    const char *text = aa_list_text(list, fill->task->p);
+
     if (!text)
-        *why = "a list is empty";
+        fill->why = "a list is empty, or has parts that are no texts or have "
+                    "dots";
     return text;
 }
 
-/* NULL without *why: absent. */
-static const char *value_of(const char **why, const char *name,
-                            const aa_task_t *task, const json_t *element)
+/* NULL: fill->why. */
+static const char *text_of(fill_t *fill, const json_t *value)
 {
-    const json_t *value;
-
-    *why = NULL;
-    if (strncmp(name, "body.", 5))
-        return path_param(task, name);
-    value = aa_member_at(element, name + 5);
-    if (!value || json_is_null(value))
-        return NULL;
-    if (json_is_array(value))
-        return list_text(why, value, task->p);
-    if (!json_is_string(value) ||
-        strlen(json_string_value(value)) != json_string_length(value)) {
-        *why = "it is not a text";
-        return NULL;
-    }
-    return json_string_value(value);
+    if (json_is_integer(value))
+        return apr_psprintf(fill->task->p, "%" JSON_INTEGER_FORMAT,
+                            json_integer_value(value));
+    if (json_is_array(value) && fill->in_query)
+        return list_text(fill, value);
+    if (json_is_string(value) &&
+        strlen(json_string_value(value)) == json_string_length(value))
+        return json_string_value(value);
+    fill->why = "it is not a text";
+    return NULL;
 }
 
 /* ----------------------------------------------------------------- spelling */
@@ -114,60 +132,80 @@ static int usable(const char *value)
 
 /* ------------------------------------------------------------------ filling */
 
-typedef struct fill_t {
-    const aa_task_t *task;
-    const json_t *element;
-    const char *sent, *canonical, *plain;
-    const char *why;
-} fill_t;
+static void add(fill_t *fill, const char *sent, const char *canonical,
+                const char *plain)
+{
+    apr_pool_t *p = fill->task->p;
+
+    fill->sent = apr_pstrcat(p, fill->sent, sent, NULL);
+    fill->canonical = apr_pstrcat(p, fill->canonical, canonical, NULL);
+    fill->plain = apr_pstrcat(p, fill->plain, plain, NULL);
+}
 
 static apr_status_t fill_value(fill_t *fill, const char *name)
 {
     apr_pool_t *p = fill->task->p;
-    const char *value = value_of(&fill->why, name, fill->task, fill->element);
+    const json_t *value = value_of(fill, name);
+    const char *text = NULL;
 
     if (!value && !fill->why)
         return APR_ENOENT;
-    if (value && !usable(value))
+    if (!fill->why)
+        text = text_of(fill, value);
+    if (text && !usable(text))
         fill->why = "it is empty or a dot segment";
     if (fill->why) {
         fill->why = apr_pstrcat(p, name, ": ", fill->why, NULL);
         return APR_EINVAL;
     }
-    fill->sent = apr_pstrcat(p, fill->sent, aa_percent_encode(value, p), NULL);
-    fill->canonical =
-        apr_pstrcat(p, fill->canonical,
-                    aa_percent_encode(aa_one_spelling(value, p), p), NULL);
-    fill->plain = apr_pstrcat(p, fill->plain, value, NULL);
+    add(fill, aa_percent_encode(text, p),
+        aa_percent_encode(aa_one_spelling(text, p), p), text);
     return APR_SUCCESS;
+}
+
+/* One piece of a template: its length, 0 at the end.
+ * @param name of a place; NULL: @a text stands for itself */
+static size_t next_piece(const char **text, const char **name,
+                         const char *template, apr_pool_t *p)
+{
+    size_t n = strcspn(template, "{}");
+
+    *name = NULL;
+    if (n || !*template) {
+        *text = apr_pstrmemdup(p, template, n);
+        return n;
+    }
+    if (template[0] == template[1]) { /* a brace itself */
+        *text = apr_pstrmemdup(p, template, 1);
+        return 2;
+    }
+    n = strcspn(template + 1, "}");
+    *name = apr_pstrmemdup(p, template + 1, n);
+    return n + 2;
 }
 
 static apr_status_t fill_all(fill_t *fill, const char *template)
 {
-    apr_pool_t *p = fill->task->p;
+    const char *text, *name;
+    apr_status_t rv = APR_SUCCESS;
+    size_t n;
 
     fill->sent = fill->canonical = fill->plain = "";
-    for (;;) {
-        size_t n = strcspn(template, "{");
-        const char *text = apr_pstrmemdup(p, template, n);
-        const char *end = strchr(template + n, '}');
-        apr_status_t rv;
-
-        fill->sent = apr_pstrcat(p, fill->sent, text, NULL);
-        fill->canonical = apr_pstrcat(p, fill->canonical, text, NULL);
-        fill->plain = apr_pstrcat(p, fill->plain, text, NULL);
-        if (!end)
-            return APR_SUCCESS;
-        template += n + 1;
-        rv = fill_value(fill, apr_pstrmemdup(p, template, end - template));
-        if (rv != APR_SUCCESS)
-            return rv;
-        template = end + 1;
+    while (rv == APR_SUCCESS &&
+           (n = next_piece(&text, &name, template, fill->task->p))) {
+        template += n;
+        if (name) {
+            rv = fill_value(fill, name);
+            continue;
+        }
+        fill->in_query |= strchr(text, '?') != NULL;
+        add(fill, text, text, text);
     }
+    return rv;
 }
 
 apr_status_t aa_template_fill(aa_filled_t *filled, const char **why,
-                              const char *template, const aa_task_t *task,
+                              const char *template, aa_task_t *task,
                               const json_t *element)
 {
     fill_t fill = {.task = task, .element = element};
@@ -180,11 +218,62 @@ apr_status_t aa_template_fill(aa_filled_t *filled, const char **why,
 }
 
 apr_status_t aa_template_text(const char **text, const char *template,
-                              const aa_task_t *task, const json_t *element)
+                              aa_task_t *task, const json_t *element)
 {
     fill_t fill = {.task = task, .element = element};
     apr_status_t rv = fill_all(&fill, template);
 
     *text = fill.plain;
     return rv;
+}
+
+/* The name when a text is one {…} alone. */
+static const char *alone(const char *template, apr_pool_t *p)
+{
+    const char *text, *name;
+    size_t n = next_piece(&text, &name, template, p);
+
+    return name && !template[n] ? name : NULL;
+}
+
+static apr_status_t fill_json_value(json_t **out, const json_t *value,
+                                    aa_task_t *task, const json_t *element)
+{
+    fill_t fill = {.task = task, .element = element};
+    const char *name, *text;
+    apr_status_t rv;
+
+    if (json_is_object(value))
+        return aa_template_json(out, value, task, element);
+    if (!json_is_string(value)) {
+        *out = (json_t *)value;
+        return APR_SUCCESS;
+    }
+    name = alone(json_string_value(value), task->p);
+    if (name) {
+        *out = value_of(&fill, name);
+        return fill.why ? APR_EINVAL : APR_SUCCESS;
+    }
+    rv = aa_template_text(&text, json_string_value(value), task, element);
+    *out = rv == APR_SUCCESS ? aa_json_own(json_string(text), task->p) : NULL;
+    return rv;
+}
+
+apr_status_t aa_template_json(json_t **out, const json_t *template,
+                              aa_task_t *task, const json_t *element)
+{
+    json_t *object = (json_t *)template, *value, *filled;
+    const char *key;
+    apr_status_t rv;
+
+    *out = aa_json_own(json_object(), task->p);
+    json_object_foreach(object, key, value)
+    {
+        rv = fill_json_value(&filled, value, task, element);
+        if (rv != APR_SUCCESS)
+            return rv;
+        if (filled)
+            json_object_set(*out, key, filled);
+    }
+    return APR_SUCCESS;
 }

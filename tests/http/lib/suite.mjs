@@ -259,7 +259,10 @@ export function agentServerSuite(start, { admin: hasAdmin = true } = {}) {
         streamResumable: true,
       });
       await world.gates.arrived(`${gate}.0`);
-      const foreign = await collect(bob.runs.joinStream(thread_id, run.run_id));
+      // The server says it in a stream, the gateway by the status.
+      const foreign = await collect(bob.runs.joinStream(thread_id, run.run_id)).catch((e) => [
+        { event: "error", data: e.message },
+      ]);
       assert.deepEqual(foreign.map((e) => e.event), ["error"]);
       assert.match(JSON.stringify(foreign[0].data), /not found/i);
       world.gates.open(`${gate}.0`);

@@ -10,11 +10,13 @@ import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { unused } from "./lib/differences.mjs";
 import { TENANTS } from "./lib/policies.mjs";
+import { assistantRows } from "./lib/rows-assistants.mjs";
 import { runRows } from "./lib/rows-runs.mjs";
+import { storeRows } from "./lib/rows-store.mjs";
 import { threadRows } from "./lib/rows-threads.mjs";
 import { MODES, startWorld } from "./lib/world.mjs";
 
-const ROWS = [...threadRows, ...runRows];
+const ROWS = [...threadRows, ...runRows, ...assistantRows, ...storeRows];
 const MAP = new URL("../../policy/routes/langgraph.lua", import.meta.url);
 
 for (const mode of MODES)

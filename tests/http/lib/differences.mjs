@@ -4,13 +4,95 @@
 // dangers take from here what to expect, and fail when it is not so.
 //
 // Of a difference between a foreign and a missing object there are the two
-// statuses; leaks: the answer to the foreign one shows what is in it.
+// statuses; apart: the answers can be told apart all the same; leaks: the one to
+// the foreign object shows what is in it.
 
 const same = (status) => ({ foreign: status, missing: status });
 const REFUSED = { status: 403, code: "AGA0211" };
 const NOT_VERIFIED = "the server does not check this endpoint, so its handlers cannot make a decision true";
 
+const STARTS = ["POST /threads/{thread_id}/runs", "POST /threads/{thread_id}/runs/stream", "POST /threads/{thread_id}/runs/wait"];
+const STATELESS = ["POST /runs", "POST /runs/stream", "POST /runs/wait", "POST /runs/batch"];
+const SHOWS_CONFIG = ["POST /threads/{thread_id}/runs", "POST /runs", "POST /runs/batch"];
+
+/** The same in both ways in which the server itself applies the filter. */
+const server = (expected) => ({ native: expected, headers: expected });
+
 export const DIFFERENCES = [
+  ...STARTS.map((row) => ({
+    row,
+    about: "foreign",
+    ...server({ foreign: 404, missing: 422 }),
+    why: "the server says of a thread that does not exist that it is busy, so whoever asks learns which ids exist",
+  })),
+  ...[...STARTS, ...STATELESS].map((row) => ({
+    row,
+    about: "foreign assistant",
+    ...server({ foreign: 200, missing: 404, leaks: SHOWS_CONFIG.includes(row) }),
+    why: "the server does not ask whether the caller may read the assistant that is run",
+  })),
+  {
+    row: "GET /threads/{thread_id}/runs/{run_id}/join",
+    about: "foreign run on one's own thread",
+    ...server(same(200)),
+    why: "the server says that there is no such run in an answer with status 200",
+  },
+  {
+    row: "GET /threads/{thread_id}/runs/{run_id}/stream",
+    about: "foreign",
+    // A stream that breaks off is noticed before or after its head.
+    ...server({ foreign: 200, missing: [200, 502], apart: true }),
+    why: "the server says that there is no such thread in a stream with status 200, and fails at a missing one",
+  },
+  {
+    row: "GET /threads/{thread_id}/runs/{run_id}/stream",
+    about: "foreign run on one's own thread",
+    ...server({ foreign: 200, missing: 200, leaks: true }),
+    why: "the server asks for the thread only and reads the events of whichever run was named",
+  },
+  {
+    row: "PUT /store/items",
+    about: "foreign",
+    ...server({ foreign: 404, missing: 403 }),
+    gateway: same(403),
+    why: "the server says 404 of a foreign item that is there, and 403 where it may not be made",
+  },
+  {
+    row: "GET /store/items",
+    about: "foreign",
+    ...server({ foreign: 404, missing: 200 }),
+    why: "the server says 404 of a foreign item, and null of a missing one",
+  },
+  {
+    row: "GET /store/items",
+    about: "foreign on a shelf",
+    ...server({ foreign: 404, missing: 200 }),
+    why: "the server says 404 of a foreign item, and null of a missing one",
+  },
+  {
+    row: "DELETE /store/items",
+    about: "foreign",
+    ...server({ foreign: 404, missing: 403 }),
+    why: "the server says 404 of a foreign item that is there, and 403 of a missing one that would be",
+  },
+  {
+    row: "DELETE /store/items",
+    about: "foreign on a shelf",
+    ...server({ foreign: 404, missing: 403 }),
+    why: "the server says 404 of a foreign item that is there, and 403 of a missing one that would be",
+  },
+  {
+    row: "GET /runs/{run_id}/stream",
+    about: "foreign",
+    native: { foreign: 200, missing: 200, leaks: true },
+    why: "the server asks for no thread and applies no filter; the gateway knows whose run it is",
+  },
+  {
+    row: "GET /runs/{run_id}/stream",
+    about: "everyone",
+    headers: REFUSED,
+    why: NOT_VERIFIED,
+  },
 ];
 
 const used = new Set();

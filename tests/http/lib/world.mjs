@@ -42,7 +42,9 @@ async function startBehind(mode, policy, more) {
 function message({ json, body, headers = {} }) {
   if (json !== undefined) body = JSON.stringify(json);
   const typed = json === undefined ? {} : { "Content-Type": "application/json" };
-  return { body, headers: { ...typed, ...headers } };
+  // Node would send the body of a DELETE without its length.
+  const sized = body === undefined ? {} : { "Content-Length": Buffer.byteLength(body) };
+  return { body, headers: { ...typed, ...sized, ...headers } };
 }
 
 /** Server-sent events of a response as they come. */
@@ -84,6 +86,7 @@ export async function startWorld(mode, { name, text }, more) {
     /** An answer that goes on: {status, headers, events, stop()}. */
     async stream(name, { method = "GET", path, ...rest }, credentials = world.headers(name)) {
       const { body, headers } = message(rest);
+      delete headers["Content-Length"]; // fetch knows
       const away = new AbortController();
       const response = await fetch(`http://127.0.0.1:${world.port}${path}`, {
         method,

@@ -122,6 +122,39 @@ int aa_http_absolute(const char *url)
     return !strncasecmp(url, "https://", 8) && authority_plain(url + 8);
 }
 
+static char *lowered(const char *text, apr_size_t len, apr_pool_t *p)
+{
+    char *copy = apr_pstrmemdup(p, text, len);
+
+    for (char *c = copy; *c; c++)
+        *c = (char)apr_tolower(*c);
+    return copy;
+}
+
+apr_status_t aa_http_place(aa_http_place_t *place, const char *url,
+                           apr_pool_t *p)
+{
+    const char *scheme, *text, *standard;
+    apr_size_t n;
+
+    if (!aa_http_absolute(url))
+        return APR_EINVAL;
+    scheme = lowered(url, strcspn(url, ":"), p);
+    text = url + strlen(scheme) + 3;
+    standard = strcmp(scheme, "https") ? "80" : "443";
+    n = host_length(text);
+    place->host = lowered(text, n, p);
+    place->port = text[n] == ':'
+                      ? lowered(text + n + 1, strcspn(text + n + 1, "/?"), p)
+                      : standard;
+    place->origin = apr_pstrcat(
+        p, scheme, "://", place->host, strcmp(place->port, standard) ? ":" : "",
+        strcmp(place->port, standard) ? place->port : "", NULL);
+    if (*text == '[')
+        place->host = apr_pstrmemdup(p, place->host + 1, n - 2);
+    return APR_SUCCESS;
+}
+
 /* -------------------------------------------------------------------- GET */
 
 static apr_status_t list_release(void *list)

@@ -18,6 +18,17 @@ AA_CHECKED int aa_http_allowed(const char *url);
  *  only: printable ASCII, a host, no user, no fragment; any host. */
 AA_CHECKED int aa_http_absolute(const char *url);
 
+/** Where a URL that aa_http_absolute accepts leads; texts in the pool. */
+typedef struct aa_http_place_t {
+    const char *origin; /* "https://host:8443": lower case, no default port */
+    const char *host;   /* in lower case, an IPv6 address without brackets */
+    const char *port;   /* the scheme's when the URL names none */
+} aa_http_place_t;
+
+/** @return APR_SUCCESS; APR_EINVAL: aa_http_absolute does not accept it */
+AA_CHECKED apr_status_t aa_http_place(aa_http_place_t *place, const char *url,
+                                      apr_pool_t *p);
+
 typedef struct aa_http_answer_t {
     long status;              /* HTTP status, 200 to 599 */
     const char *content_type; /* NULL: none was sent */

@@ -14,7 +14,7 @@
 #include "share/objects.h"
 #include "share/runs.h"
 
-/** What becomes of a webhook that leads back to the backend. */
+/** What becomes of a webhook that is not let through. */
 typedef enum aa_webhook_e {
     AA_WEBHOOK_UNSET = 0, /* as DROP */
     AA_WEBHOOK_DROP,      /* the run goes on without it */
@@ -28,6 +28,9 @@ typedef struct aa_task_t {
     aa_runs_t *runs;
     const aa_backend_t *backend;
     aa_webhook_e webhook;
+    const char *const
+        *webhook_origins; /* normal, NULL-terminated; NULL: none */
+    int webhook_any;      /* any origin that does not lead back */
     /* what was decided */
     const aa_route_match_t *match;
     const aa_policy_verdict_t *verdict;
@@ -46,6 +49,7 @@ typedef struct aa_task_t {
     const aa_reply_t *reply; /* the whole answer: the backend is not asked
                                 again; NULL: the request goes on to it */
     const char *reason;      /* for the log, with a reply; NULL: nothing */
+    const char *dropped;     /* why a webhook was cut, for the log; NULL */
     aa_error_t error;        /* of a refusal */
     /* inside */
     const aa_rule_t *rule;

@@ -221,17 +221,19 @@ static apr_status_t say_who(aa_edit_t *edit)
 static apr_status_t vet_webhook(aa_edit_t *edit)
 {
     aa_task_t *task = edit->task;
-    const char *path = task->rule->webhook, *why;
+    const char *path = task->rule->webhook, *why = "it is no text";
     const json_t *url = aa_member_at(edit->json, path);
 
     if (!url || json_is_null(url))
         return APR_SUCCESS;
-    if (json_is_string(url) && !aa_webhook_loops(&why, json_string_value(url),
-                                                 task->backend->name, task->p))
+    if (json_is_string(url) &&
+        strlen(json_string_value(url)) == json_string_length(url))
+        why = aa_webhook_why_not(json_string_value(url), task);
+    if (!why)
         return APR_SUCCESS;
     if (task->webhook == AA_WEBHOOK_REFUSE)
-        return aa_task_refuse(task, AA_E_WEBHOOK, "%s: %s", path,
-                              json_is_string(url) ? why : "it is no text");
+        return aa_task_refuse(task, AA_E_WEBHOOK, "%s: %s", path, why);
+    task->dropped = why;
     return aa_edit_set(edit, path, NULL);
 }
 

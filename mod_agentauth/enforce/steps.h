@@ -184,9 +184,8 @@ int aa_filter_names(const json_t *filter, const char *key);
 
 /* webhook.c */
 
-/** 1 when the backend would call itself, or a host's own loopback.
- *  @param why for the log */
-int aa_webhook_loops(const char **why, const char *url, const char *backend,
-                     apr_pool_t *p);
+/** Why the backend must not call @a url; NULL: it may. Resolves names with
+ *  webhook_any only. */
+const char *aa_webhook_why_not(const char *url, const aa_task_t *task);
 
 #endif

@@ -1,55 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds webhooks by which a backend without login would call itself.
+/* Which webhooks may stay in a body.
  *
  * A run's webhook is called by the backend, with the run's values as body and
- * nobody's credential: one that leads back to it writes where nobody looks. */
+ * nobody's credential, and the backend follows redirects: one that leads back
+ * to it writes where nobody looks. So only origins that the administrator
+ * trusts are let through. */
 #include <string.h>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <curl/curl.h>
 
-#include "apr_strings.h"
+#include "base/http.h"
 #include "enforce/steps.h"
-
-/** Where a URL leads; texts are in the pool. */
-typedef struct place_t {
-    const char *host, *port;
-} place_t;
-
-static const char *part(CURLU *url, CURLUPart what, unsigned flags,
-                        apr_pool_t *p)
-{
-    char *text = NULL;
-    const char *copy = NULL;
-
-    if (curl_url_get(url, what, &text, flags) == CURLUE_OK && text)
-        copy = apr_pstrdup(p, text);
-    curl_free(text);
-    return copy;
-}
-
-/* 0: libcurl finds no http URL in it. */
-static int read_place(place_t *place, const char *text, apr_pool_t *p)
-{
-    CURLU *url = curl_url();
-    const char *scheme = NULL;
-    int ok = url && curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK;
-
-    if (ok) {
-        scheme = part(url, CURLUPART_SCHEME, 0, p);
-        place->host = part(url, CURLUPART_HOST, 0, p);
-        place->port = part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT, p);
-    }
-    curl_url_cleanup(url);
-    ok = ok && scheme && place->host && place->port &&
-         (!strcmp(scheme, "http") || !strcmp(scheme, "https"));
-    if (ok && *place->host == '[') /* an IPv6 literal, as getaddrinfo has it */
-        place->host =
-            apr_pstrmemdup(p, place->host + 1, strlen(place->host) - 2);
-    return ok;
-}
 
 /* Of the machine that asks, or of none. */
 static int is_local_v4(const struct in_addr *address)
@@ -88,7 +51,7 @@ static int same_address(const struct sockaddr *a, const struct sockaddr *b)
                    sizeof(struct in6_addr));
 }
 
-static struct addrinfo *resolve(const place_t *place)
+static struct addrinfo *resolve(const aa_http_place_t *place)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
 
@@ -109,28 +72,45 @@ static const char *leads_back(const struct addrinfo *there,
     return NULL;
 }
 
-int aa_webhook_loops(const char **why, const char *url, const char *backend,
-                     apr_pool_t *p)
+/* Wherever it is: it must not be the backend, nor this host. */
+static const char *loops(const aa_http_place_t *to, const aa_http_place_t *from)
 {
-    place_t to, from;
-    struct addrinfo *there, *back = NULL;
+    struct addrinfo *there, *back;
+    const char *why;
 
-    *why = NULL;
-    if (!read_place(&to, url, p)) {
-        *why = "it is no absolute http URL";
-        return 1;
-    }
-    if (read_place(&from, backend, p)) {
-        if (!strcasecmp(to.host, from.host))
-            *why = "it names the backend's host";
-        back = resolve(&from);
-    }
-    there = *why ? NULL : resolve(&to);
-    if (!*why)
-        *why = there ? leads_back(there, back) : "its host has no address";
+    if (!strcmp(to->host, from->host))
+        return "it names the backend's host";
+    there = resolve(to);
+    back = resolve(from);
+    why = there ? leads_back(there, back) : "its host has no address";
     if (there)
         freeaddrinfo(there);
     if (back)
         freeaddrinfo(back);
-    return *why != NULL;
+    return why;
+}
+
+static int listed(const char *origin, const char *const *origins)
+{
+    for (; origins && *origins; origins++)
+        if (!strcmp(*origins, origin))
+            return 1;
+    return 0;
+}
+
+const char *aa_webhook_why_not(const char *url, const aa_task_t *task)
+{
+    aa_http_place_t to, from;
+
+    if (aa_http_place(&to, url, task->p) != APR_SUCCESS)
+        return "it is no plain absolute http URL";
+    if (aa_http_place(&from, task->backend->name, task->p) != APR_SUCCESS)
+        return "the backend has no address to compare it with";
+    if (!strcmp(to.origin, from.origin))
+        return "it is the backend's own origin";
+    if (listed(to.origin, task->webhook_origins))
+        return NULL;
+    return task->webhook_any
+               ? loops(&to, &from)
+               : "AgentAuthWebhookOrigin does not list its origin";
 }

@@ -204,14 +204,11 @@ static void methods_check(aa_check_t *check, const aa_section_t *section,
  * none. A warning: <Directory> may bring one that is not seen here. */
 static void idle_check(aa_check_t *check, const aa_section_t *section)
 {
-    static const char *const names[] = {"AgentAuthRoutes",
-                                        "AgentAuthOpenRoutes",
-                                        "AgentAuthUnmatched",
-                                        "AgentAuthWebhook",
-                                        "AgentAuthReloadInterval",
-                                        "AgentAuthAssertionAudience",
-                                        "AgentAuthBackend",
-                                        NULL};
+    static const char *const names[] = {
+        "AgentAuthRoutes",         "AgentAuthOpenRoutes",
+        "AgentAuthUnmatched",      "AgentAuthWebhook",
+        "AgentAuthReloadInterval", "AgentAuthAssertionAudience",
+        "AgentAuthBackend",        NULL};
 
     for (const char *const *n = names; *n; n++)
         if (apr_table_get(section->lines, *n))

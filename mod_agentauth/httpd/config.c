@@ -62,6 +62,8 @@ void *aa_dir_conf_merge(apr_pool_t *p, void *basev, void *addv)
                                                       : base->unmatched_allow;
     conf->enforce = add->enforce ? add->enforce : base->enforce;
     conf->webhook = add->webhook ? add->webhook : base->webhook;
+    conf->webhook_origins =
+        add->webhook_origins ? add->webhook_origins : base->webhook_origins;
     conf->pass = add->pass ? add->pass : base->pass;
     conf->assertion_audience = add->assertion_audience
                                    ? add->assertion_audience

@@ -59,6 +59,7 @@ typedef struct aa_dir_conf_t {
     int unmatched_allow;             /* -1 unset */
     aa_enforce_e enforce;
     aa_webhook_e webhook;
+    const aa_origins_t *webhook_origins; /* NULL: none */
     aa_pass_e pass;
     const char *assertion_audience; /* NULL: unset */
     const char *backend_url; /* as aa_address_read reads it; NULL: unset */

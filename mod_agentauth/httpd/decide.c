@@ -157,6 +157,15 @@ static int misplaced(request_rec *r, aa_ctx_t *ctx, const aa_dir_conf_t *place)
     return OK;
 }
 
+static int carry_out(request_rec *r, aa_ctx_t *ctx, int decided)
+{
+    const aa_rule_t *rule = aa_route_rule(ctx->match.route);
+
+    if (decided == OK && rule && rule->long_lived)
+        aa_stream_watch(r, ctx);
+    return decided == OK && is_gateway(r) ? aa_gateway(r, ctx) : decided;
+}
+
 static int decide_by_policy(request_rec *r, aa_ctx_t *ctx,
                             const aa_dir_conf_t *place)
 {
@@ -170,10 +179,8 @@ static int decide_by_policy(request_rec *r, aa_ctx_t *ctx,
         return rc;
     if (ctx->kind == AA_KIND_OPEN)
         return OK;
-    if (aa_route_access(ctx->match.route) == AA_ACCESS_POLICY) {
-        rc = ask_policy(r, ctx, place);
-        return rc == OK && is_gateway(r) ? aa_gateway(r, ctx) : rc;
-    }
+    if (aa_route_access(ctx->match.route) == AA_ACCESS_POLICY)
+        return carry_out(r, ctx, ask_policy(r, ctx, place));
     if (ctx->body_read && !ctx->out_replaces)
         aa_body_send(r, ctx, ctx->body, ctx->body_len);
     return OK;

@@ -633,6 +633,20 @@ static const char *add_cors(cmd_parms *cmd, void *dirv, const char *arg)
                             aa_directive_shown(arg, cmd->pool), why);
 }
 
+static const char *add_webhook_origin(cmd_parms *cmd, void *dirv,
+                                      const char *arg)
+{
+    aa_dir_conf_t *conf = dirv;
+    const char *why = in_place(cmd, conf);
+
+    if (why ||
+        !(why = aa_origins_add(&conf->webhook_origins, arg, 0, cmd->pool)))
+        return why;
+    return aa_directive_bad(cmd, AA_E_CONF_VALUE,
+                            "%s %s; allowed: origins, or *",
+                            aa_directive_shown(arg, cmd->pool), why);
+}
+
 /* A place is anything from the server down to <If>, never a .htaccess: who
  * writes one must not choose who is let in. */
 #define PLACE (RSRC_CONF | ACCESS_CONF)
@@ -716,8 +730,11 @@ const command_rec aa_cmds[] = {
                   "true by the gateway (default notes for handlers inside "
                   "httpd, none for a proxied place with a policy)"),
     AP_INIT_TAKE1("AgentAuthWebhook", set_webhook, NULL, PLACE,
-                  "webhooks that lead back to the backend, with "
+                  "webhooks that AgentAuthWebhookOrigin does not list, with "
                   "AgentAuthEnforce gateway: drop (default) or refuse"),
+    AP_INIT_ITERATE("AgentAuthWebhookOrigin", add_webhook_origin, NULL, PLACE,
+                    "origins that runs' webhooks may lead to, or * for all "
+                    "that do not lead back (default none)"),
     AP_INIT_TAKE1("AgentAuthBackend", set_backend, NULL, PLACE,
                   "where the backend is asked about its objects: http://, "
                   "https:// or unix:/FILE|http:// URL of its root (default "

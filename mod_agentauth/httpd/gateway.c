@@ -48,6 +48,10 @@ static apr_status_t begin(request_rec *r, aa_ctx_t *ctx,
     task->objects = aa_runtime->objects;
     task->runs = aa_runtime->runs;
     task->webhook = place->webhook;
+    if (place->webhook_origins) {
+        task->webhook_origins = place->webhook_origins->listed;
+        task->webhook_any = place->webhook_origins->any;
+    }
     task->match = &ctx->match;
     task->verdict = ctx->verdict;
     task->user = ctx->principal->user;
@@ -96,8 +100,6 @@ static void go_on(request_rec *r, aa_ctx_t *ctx, const aa_task_t *task)
     if (task->query != r->args)
         r->args = task->query ? apr_pstrdup(r->pool, task->query) : NULL;
     drop_headers(r, task->rule);
-    if (task->rule && task->rule->long_lived)
-        aa_stream_watch(r, ctx);
 }
 
 /* Hidden is no error to the log: it is what most users' lists are made of. */
@@ -128,6 +130,11 @@ int aa_gateway(request_rec *r, aa_ctx_t *ctx)
         return aa_answer_refuse(r, ctx);
     }
     ctx->error.code = ctx->task->error.code; /* for the decision log */
+    if (ctx->task->dropped)
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "%s: a webhook was cut: %s, user %s",
+                      aa_codes[AA_E_WEBHOOK].number, ctx->task->dropped,
+                      ctx->principal->identity);
     if (ctx->task->reply)
         log_reply(r, ctx);
     else

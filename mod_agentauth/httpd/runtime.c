@@ -276,29 +276,47 @@ static apr_status_t tick(int state, void *data, apr_pool_t *pool)
         return APR_SUCCESS;
     if (runtime->asking)
         aa_http_pool_sweep(runtime->asking, apr_time_now());
-    aa_streams_look(apr_time_now());
     for (int i = 0; i < runtime->sources->nelts; i++)
         aa_keysource_tick(APR_ARRAY_IDX(runtime->sources, i, aa_keysource_t *),
                           apr_time_now(), pool);
     return APR_SUCCESS;
 }
 
-static int start_watchdog(aa_runtime_t *runtime, server_rec *s, apr_pool_t *p)
+/* Apart from keys: those who are slow to send them must not keep a stream
+ * open. */
+static apr_status_t look(int state, void *data, apr_pool_t *pool)
+{
+    (void)data, (void)pool;
+    if (state == AP_WATCHDOG_STATE_RUNNING)
+        aa_streams_look(apr_time_now());
+    return APR_SUCCESS;
+}
+
+static apr_status_t watch(const char *name, ap_watchdog_callback_fn_t *callback,
+                          aa_runtime_t *runtime, apr_pool_t *p)
 {
     APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get =
         APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
     APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *call =
         APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
     ap_watchdog_t *watchdog;
+    apr_status_t rv = APR_ENOTIMPL;
 
-    if (!runtime->sources->nelts && !runtime->objects)
+    if (get && call)
+        rv = get(&watchdog, name, 0, 0, p);
+    return rv == APR_SUCCESS ? call(watchdog, TICK, runtime, callback) : rv;
+}
+
+static int start_watchdogs(aa_runtime_t *runtime, server_rec *s, apr_pool_t *p)
+{
+    int ok = 1;
+
+    if (runtime->sources->nelts || runtime->objects)
+        ok = watch("_agentauth_", tick, runtime, p) == APR_SUCCESS;
+    ok = ok && watch("_agentauth_streams_", look, runtime, p) == APR_SUCCESS;
+    if (ok)
         return OK;
-    if (get && call && get(&watchdog, "_agentauth_", 0, 0, p) == APR_SUCCESS &&
-        call(watchdog, TICK, runtime, tick) == APR_SUCCESS)
-        return OK;
-    ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
-                 "%s: <AgentAuthIssuer> and AgentAuthEnforce gateway need "
-                 "mod_watchdog",
+    ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "%s: mod_watchdog is missing",
                  aa_codes[AA_E_INTERNAL].number);
     return HTTP_INTERNAL_SERVER_ERROR;
 }
@@ -321,7 +339,7 @@ int aa_runtime_post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp,
         return HTTP_INTERNAL_SERVER_ERROR;
     runtime = apr_pcalloc(p, sizeof(*runtime));
     runtime->sources = apr_array_make(p, 4, sizeof(aa_keysource_t *));
-    if (start(runtime, s, p) != OK || start_watchdog(runtime, s, p) != OK)
+    if (start(runtime, s, p) != OK || start_watchdogs(runtime, s, p) != OK)
         return HTTP_INTERNAL_SERVER_ERROR;
     aa_config_warn(s);
     aa_runtime = runtime;
@@ -336,9 +354,9 @@ void aa_runtime_child_init(apr_pool_t *p, server_rec *main)
     if (!runtime)
         return;
     aa_store_keep(runtime->accounts.store);
-    if (runtime->objects &&
-        (aa_http_pool_make(&runtime->asking, p) != APR_SUCCESS ||
-         aa_streams_init(p) != APR_SUCCESS))
+    if (aa_streams_init(p) != APR_SUCCESS ||
+        (runtime->objects &&
+         aa_http_pool_make(&runtime->asking, p) != APR_SUCCESS))
         runtime->objects = NULL; /* then nothing is let through */
     if (aa_authn_cache_create(&runtime->cache, runtime->epoch,
                               AA_CACHE_PRINCIPALS_MAX, AA_CACHE_BYTES_MAX,

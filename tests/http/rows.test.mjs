@@ -11,13 +11,27 @@ import { after, before, describe, test } from "node:test";
 import { unused } from "./lib/differences.mjs";
 import { TENANTS } from "./lib/policies.mjs";
 import { assistantRows } from "./lib/rows-assistants.mjs";
+import { protocolRows } from "./lib/rows-protocol.mjs";
 import { runRows } from "./lib/rows-runs.mjs";
 import { storeRows } from "./lib/rows-store.mjs";
+import { systemRows } from "./lib/rows-system.mjs";
 import { threadRows } from "./lib/rows-threads.mjs";
 import { MODES, startWorld } from "./lib/world.mjs";
 
-const ROWS = [...threadRows, ...runRows, ...assistantRows, ...storeRows];
+const ROWS = [threadRows, runRows, assistantRows, storeRows, protocolRows, systemRows].flat();
 const MAP = new URL("../../policy/routes/langgraph.lua", import.meta.url);
+
+/** The server's own rows, of part 1 of the map. */
+async function mapped() {
+  const [part] = (await readFile(MAP, "utf8")).split(/^-+ 2\. Python server/m);
+  return [...part.matchAll(/^route \{ "([A-Z]+)", "([^"]+)"/gm)].map(([, method, path]) => `${method} ${path}`);
+}
+
+test("each endpoint has a test", async () => {
+  const rows = ROWS.map(({ row }) => row);
+  assert.equal(rows.length, 56);
+  assert.deepEqual(rows.sort(), (await mapped()).sort());
+});
 
 for (const mode of MODES)
   describe(`mode ${mode}`, () => {

@@ -3,6 +3,7 @@
 // that nobody else may ever see, and what is really stored of them.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { until } from "./httpd.mjs";
 
 /** The answer to a request that must succeed, as JSON. */
 export async function made(w, name, what) {
@@ -24,6 +25,13 @@ export async function thread(w, name, metadata = {}) {
   return { marker, thread_id, checkpoint_id: written.checkpoint.checkpoint_id, ids: [thread_id] };
 }
 
+/** Joining it could take the events from whoever wants them later. */
+export const runEnded = (w, { thread_id, run_id }) =>
+  until(async () => {
+    const { json } = await w.truth({ path: `/threads/${thread_id}/runs/${run_id}` });
+    return json.status === "success";
+  }, "the end of the run");
+
 /** A run on a new thread: ended, or with `more` that keeps it from ending. */
 export async function run(w, name, more) {
   const on = await thread(w, name);
@@ -33,7 +41,7 @@ export async function run(w, name, more) {
     json: { assistant_id: "agent", input: { text: on.marker }, stream_resumable: true, ...more },
   });
   const { run_id } = created;
-  if (!more) await made(w, name, { path: `/threads/${on.thread_id}/runs/${run_id}/join` });
+  if (!more) await runEnded(w, created);
   return { ...on, run_id, ids: [on.thread_id, run_id] };
 }
 

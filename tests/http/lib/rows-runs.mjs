@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { likeMissing, objectRow, foreignView, refusedHere, runViews, showsNothing } from "./like.mjs";
-import { assistant, made, nobodys, run, stored, thread, waitingRun } from "./objects.mjs";
+import { assistant, made, nobodys, run, runEnded, stored, thread, waitingRun } from "./objects.mjs";
 
 const get = (w, name, path) => w.ask(name, { path });
 const runsOf = async (w, thread_id) => (await w.truth({ path: `/threads/${thread_id}/runs` })).json;
@@ -200,10 +200,10 @@ async function statelessStream(w) {
     const created = await stateless(w, name, "", { input: { text: marker }, stream_resumable: true, on_completion: "keep" });
     assert.equal(created.status, 200, created.text);
     const { run_id } = created.json;
+    await runEnded(w, created.json);
     return { marker, run_id, ids: [run_id] };
   };
-  const send = (name, { run_id }) => get(w, name, `/runs/${run_id}/stream`).then(
-    () => w.ask(name, { path: `/runs/${run_id}/stream`, headers: { "Last-Event-ID": "-1" } }));
+  const send = (name, { run_id }) => w.ask(name, { path: `/runs/${run_id}/stream`, headers: { "Last-Event-ID": "-1" } });
   const hers = await start("alice");
   if (await refusedHere(w, row, { path: `/runs/${hers.run_id}/stream` })) return;
   for (const view of foreignView(w, hers)) await likeMissing(w, row, view, send, 404);

@@ -145,6 +145,67 @@ export const DIFFERENCES = [
     headers: REFUSED,
     why: NOT_VERIFIED,
   },
+  // ------------------------------------------- the dangers of dangers.test.mjs
+  {
+    row: "danger 2",
+    about: "headers of the client",
+    ...server({ told: "root" }),
+    why: "the server copies the headers X-* of a run to its configurable; the gateway drops them",
+  },
+  {
+    row: "danger 5",
+    about: "after alice has used it",
+    native: { leaks: true },
+    why: "the server keeps the first caller's identity for a thread; adapter: refused; the gateway asks each time",
+  },
+  {
+    row: "danger 5",
+    about: "after bob has tried it",
+    native: { leaks: true },
+    why: "the server keeps the first caller's identity for a thread; adapter: refused; the gateway asks each time",
+  },
+  {
+    row: "danger 6",
+    about: "through one's own thread",
+    ...server({ leaks: true }),
+    why: "the server does not ask whether run and thread belong together",
+  },
+  {
+    row: "danger 7",
+    about: "a private assistant",
+    ...server({ leaks: true }),
+    why: "the server does not ask whether the caller may read the assistant that is run",
+  },
+  {
+    row: "danger 8",
+    about: "filters with an operator that is unknown or empty",
+    native: { leaks: true },
+    why: "the server lets everything match what it does not know; the gateway refuses such a filter, or knows it",
+  },
+  {
+    row: "danger 9",
+    about: "search and namespaces with the prefix that was sent",
+    ...server({ leaks: true }),
+    why: "the server goes on with the request's prefix; the gateway with the policy's",
+  },
+  {
+    row: "danger 10",
+    about: "wiping everything",
+    native: { leaks: true },
+    why: "the server lets every user do it",
+  },
+  {
+    row: "danger 12",
+    about: "threads of an assistant",
+    ...server({ leaks: true }),
+    why: "the server deletes the threads of every owner; the gateway drops the parameter",
+  },
+  {
+    row: "danger 13",
+    about: "OPTIONS without credentials",
+    native: { status: 204 },
+    why: "the server answers CORS before it authenticates; AgentAuthCORSOrigin does so in the gateway",
+  },
 ];
 
 const used = new Set();

@@ -21,7 +21,7 @@ for (const mode of MODES)
 
     describe("dangers", { concurrency: 6 }, () => {
       for (const { danger, title, test: attack } of attacks)
-        test(`${danger}. ${title}`, () => attack(world));
+        test(`${danger}. ${title}`, { timeout: 30_000 }, () => attack(world));
     });
 
     test("every difference that is written down is one", () => {

@@ -15,6 +15,7 @@ import { protocolRows } from "./lib/rows-protocol.mjs";
 import { runRows } from "./lib/rows-runs.mjs";
 import { storeRows } from "./lib/rows-store.mjs";
 import { systemRows } from "./lib/rows-system.mjs";
+import { streamTests } from "./lib/streams.mjs";
 import { threadRows } from "./lib/rows-threads.mjs";
 import { MODES, startWorld } from "./lib/world.mjs";
 
@@ -40,7 +41,12 @@ for (const mode of MODES)
     after(() => world?.stop());
 
     describe("rows", { concurrency: 6 }, () => {
-      for (const { row, test: check } of ROWS) test(row, () => check(world));
+      for (const { row, test: check } of ROWS) test(row, { timeout: 30_000 }, () => check(world));
+    });
+
+    describe("streams", { concurrency: 8 }, () => {
+      for (const { title, test: check, modes = [mode] } of streamTests)
+        if (modes.includes(mode)) test(title, { timeout: 30_000 }, () => check(world));
     });
 
     test("every difference that is written down is one", () => {

@@ -29,6 +29,44 @@ aa_filled_t aa_task_target(const aa_task_t *task, const char *query)
     return filled;
 }
 
+/* Of one message or one connection, or said by us (RFC 9110 s7.6.1). */
+static int is_framing(const char *name)
+{
+    static const char *const framing[] = {"Connection",
+                                          "Keep-Alive",
+                                          "Transfer-Encoding",
+                                          "Content-Length",
+                                          "Content-Type",
+                                          "Trailer",
+                                          "Upgrade",
+                                          "Proxy-Connection",
+                                          "Date",
+                                          "Server",
+                                          "Proxy-Authenticate",
+                                          "Set-Cookie",
+                                          NULL};
+
+    for (const char *const *one = framing; *one; one++)
+        if (!strcasecmp(*one, name))
+            return 1;
+    return !strncasecmp(name, "AgentAuth-", 10);
+}
+
+apr_table_t *aa_task_headers(const aa_backend_answer_t *answer, apr_pool_t *p)
+{
+    apr_table_t *headers = apr_table_make(p, 8);
+    const apr_array_header_t *all =
+        answer->headers ? apr_table_elts(answer->headers) : NULL;
+
+    for (int i = 0; all && i < all->nelts; i++) {
+        const apr_table_entry_t *e = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
+
+        if (!is_framing(e->key))
+            apr_table_add(headers, e->key, e->val);
+    }
+    return headers;
+}
+
 void aa_task_pass(aa_task_t *task, const aa_backend_answer_t *answer,
                   apr_pool_t *p)
 {
@@ -37,6 +75,7 @@ void aa_task_pass(aa_task_t *task, const aa_backend_answer_t *answer,
     reply->status = answer->status;
     reply->content_type =
         answer->content_type ? apr_pstrdup(p, answer->content_type) : NULL;
+    reply->headers = aa_task_headers(answer, p);
     reply->body = apr_pstrmemdup(p, answer->body, answer->len);
     reply->len = answer->len;
     task->reply = reply;
@@ -61,16 +100,15 @@ static int reads(const aa_task_t *task)
 
 /* What was learnt before says it, and stays true until the answer's head. */
 static apr_status_t judge_known(int *done, aa_task_t *task,
-                                const aa_object_key_t *key,
-                                const json_t *filter)
+                                const aa_side_t *side, const json_t *filter)
 {
     static const aa_lock_e shared = AA_LOCK_SHARED;
     json_t *known = NULL;
 
-    if (aa_object_hold(&task->hold, task->objects, key, &shared, 1,
+    if (aa_object_hold(&task->hold, task->objects, &side->key, &shared, 1,
                        AA_ENFORCE_HOLD_WAIT, task->p) != APR_SUCCESS)
         return aa_task_refuse(task, AA_E_BUSY, "others hold the object");
-    known = aa_known_recall(task, key);
+    known = aa_known_recall(task, side);
     *done = known != NULL;
     return !known || aa_known_matches(known, filter)
                ? APR_SUCCESS
@@ -90,17 +128,20 @@ static apr_status_t judge_answer(aa_task_t *task, json_t *object,
     return APR_SUCCESS;
 }
 
-static apr_status_t look_at(aa_task_t *task, const aa_object_key_t *key,
-                            const char *target, const json_t *filter)
+/* @param side NULL: what it says is not kept */
+static apr_status_t look_at(aa_task_t *task, const aa_side_t *side,
+                            const json_t *filter)
 {
-    apr_uint64_t version = key ? aa_object_version(task->objects, key) : 0;
+    apr_uint64_t version =
+        side ? aa_object_version(task->objects, &side->key) : 0;
     aa_backend_answer_t answer;
     json_t *object;
     apr_status_t rv = forward(&answer, task);
 
     if (rv != APR_SUCCESS)
         return rv;
-    if (answer.status == 404 || answer.status == task->rule->hidden_status)
+    if (answer.status == 404 ||
+        (answer.status >= 300 && answer.status == task->rule->hidden_status))
         return aa_task_hide(task, NULL, "it is missing");
     if (answer.status >= 300) {
         aa_task_pass(task, &answer, task->p);
@@ -108,9 +149,12 @@ static apr_status_t look_at(aa_task_t *task, const aa_object_key_t *key,
     }
     if ((rv = aa_task_json(&object, task, &answer)) != APR_SUCCESS)
         return rv;
-    if (key)
-        aa_known_keep(task, key, version, aa_known_of(task, object, NULL),
-                      object, target);
+    /* null is how some stores say that there is nothing */
+    if (!json_is_object(object) && !json_is_null(object))
+        return aa_task_refuse(task, AA_E_BACKEND, "its answer is no object");
+    if (side)
+        aa_known_keep(task, side, version, aa_known_of(task, side, object),
+                      object);
     return judge_answer(task, object, &answer, filter);
 }
 
@@ -118,20 +162,20 @@ apr_status_t aa_step_object(aa_task_t *task)
 {
     json_t *filter = aa_task_filter(task, task->rule->events);
     aa_filled_t own;
-    aa_object_key_t key;
+    aa_side_t side = {.template = aa_route_name(task->match->route)};
     int known = 0;
     apr_status_t rv;
 
     if (task->rule->check != AA_CHECK_OBJECT || !filter)
         return APR_SUCCESS;
     if (!reads(task) || task->query || task->rule->nasks)
-        return look_at(task, NULL, NULL, filter);
+        return look_at(task, NULL, filter);
     own = aa_task_target(task, NULL);
-    rv = aa_task_key(&key, task, own.canonical);
+    side.target = own.target;
+    rv = aa_task_key(&side.key, task, own.canonical);
     if (rv == APR_SUCCESS)
-        rv = judge_known(&known, task, &key, filter);
-    return rv != APR_SUCCESS || known ? rv
-                                      : look_at(task, &key, own.target, filter);
+        rv = judge_known(&known, task, &side, filter);
+    return rv != APR_SUCCESS || known ? rv : look_at(task, &side, filter);
 }
 
 /* -------------------------------------------------------------------- batches
@@ -141,7 +185,7 @@ apr_status_t aa_step_object(aa_task_t *task)
 apr_status_t aa_step_batch(aa_task_t *task)
 {
     aa_backend_answer_t answer;
-    json_t *runs, *run;
+    json_t *runs = NULL, *run;
     size_t i;
     apr_status_t rv;
 
@@ -152,14 +196,15 @@ apr_status_t aa_step_batch(aa_task_t *task)
         rv = aa_task_json(&runs, task, &answer);
     if (rv != APR_SUCCESS)
         return rv;
-    if (answer.status < 300)
-        json_array_foreach(runs, i, run)
-        {
-            const char *id = json_string_value(json_object_get(run, "run_id"));
+    if (answer.status < 300 && !json_is_array(runs))
+        return aa_task_refuse(task, AA_E_BACKEND, "its answer is no list");
+    json_array_foreach(runs, i, run)
+    {
+        const char *id = json_string_value(json_object_get(run, "run_id"));
 
-            if (id)
-                aa_task_remember_run(task, id);
-        }
+        if (id)
+            aa_task_remember_run(task, id);
+    }
     aa_task_pass(task, &answer, task->p);
     return APR_SUCCESS;
 }

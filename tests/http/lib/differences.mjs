@@ -145,6 +145,13 @@ export const DIFFERENCES = [
     headers: REFUSED,
     why: NOT_VERIFIED,
   },
+  // ---------------------------------------------------------------- streams
+  {
+    row: "streams",
+    about: "a client that leaves while nothing is sent",
+    headers: { later: true },
+    why: "httpd notices it with the next event; the server alone, at once",
+  },
   // ------------------------------------------- the dangers of dangers.test.mjs
   {
     row: "danger 2",

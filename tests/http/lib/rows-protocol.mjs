@@ -59,8 +59,8 @@ async function commands(w) {
 }
 
 const EVENTS = { channels: ["values", "lifecycle", "custom", "messages", "updates"] };
-export const subscribe = (w, name, { thread_id }, credentials) =>
-  w.stream(name, { method: "POST", path: `/threads/${thread_id}/stream/events`, json: EVENTS }, credentials);
+export const subscribe = (w, name, { thread_id }) =>
+  w.stream(name, { method: "POST", path: `/threads/${thread_id}/stream/events`, json: EVENTS });
 
 /** Events until one of them holds the text; false: none within the time. */
 export async function hears(stream, text, ms = 3000) {

@@ -73,24 +73,25 @@ export async function startWorld(mode, { name, text }, more) {
     const { body, headers: own } = message(rest);
     return request({ port, method, path, body, headers: { ...headers, ...own } });
   };
+  const headersOf = (who) => (typeof who === "string" ? world.headers(who) : (who ?? {}));
   return {
     ...world,
     mode,
-    /** One whole answer; name null: without credentials. */
-    ask: (name, what) => send(world.port, name ? world.headers(name) : {}, what),
+    /** One whole answer; who: a name, or headers; null: without credentials. */
+    ask: (who, what) => send(world.port, headersOf(who), what),
     /** What is really there: asked of a server without authentication itself. */
     truth: (what) =>
       mode === "gateway"
         ? send(world.server.port, {}, what)
         : send(world.port, world.headers("admin"), what),
     /** An answer that goes on: {status, headers, events, stop()}. */
-    async stream(name, { method = "GET", path, ...rest }, credentials = world.headers(name)) {
+    async stream(who, { method = "GET", path, ...rest }) {
       const { body, headers } = message(rest);
       delete headers["Content-Length"]; // fetch knows
       const away = new AbortController();
       const response = await fetch(`http://127.0.0.1:${world.port}${path}`, {
         method,
-        headers: { ...credentials, ...headers },
+        headers: { ...headersOf(who), ...headers },
         body,
         signal: away.signal,
       });

@@ -150,7 +150,8 @@ export const DIFFERENCES = [
     row: "streams",
     about: "a client that leaves while nothing is sent",
     headers: { later: true },
-    why: "httpd notices it with the next event; the server alone, at once",
+    gateway: { later: true },
+    why: "httpd notices it when it writes the next events; the server alone, at once",
   },
   // ------------------------------------------- the dangers of dangers.test.mjs
   {

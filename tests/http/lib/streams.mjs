@@ -107,13 +107,16 @@ async function leaves(w) {
   await nextTick(started);
   const own = started.headers.get("content-location").split("/").at(-1);
   await gone(w, started, gate, `/threads/${thread_id}/runs/${own}`);
+}
 
-  const { gate: next, path } = await standing(w, "alice");
+/** So it does from a run that was joined. */
+async function leavesJoined(w) {
+  const { gate, path } = await standing(w, "alice");
   const query = "?cancel_on_disconnect=true";
   const stream = await w.stream("alice", { path: `${path}/stream${query}`, headers: { "Last-Event-ID": "-1" } });
-  w.gates.open(`${next}.0`);
+  w.gates.open(`${gate}.0`);
   await nextTick(stream);
-  await gone(w, stream, next, path);
+  await gone(w, stream, gate, path);
 }
 
 /** One that stays away without having said so does not. */
@@ -205,6 +208,7 @@ export const streamTests = [
   { title: "so it does when a run's stream is joined", test: joined },
   { title: "a broken stream goes on after the last event", test: reconnects },
   { title: "a client that leaves reaches the backend", test: leaves },
+  { title: "a client that leaves a run that it joined reaches the backend", test: leavesJoined },
   { title: "a client that leaves does not end a run that is to go on", test: stays },
   { title: "a revoked key ends its streams", test: revoked, modes: BEHIND },
   { title: "an expired key ends its streams", test: expired, modes: BEHIND },

@@ -15,21 +15,21 @@ const AUTH = here("../../../docs/examples/langgraph/auth.mjs");
 const START_TIMEOUT = 60_000;
 
 /** A directory in which the adapter finds its packages, as in a deployment. */
-export async function adapterDir() {
+export async function adapterDir(auth = AUTH) {
   const dir = await mkdtemp(join(tmpdir(), "aa-langgraph-"));
   await symlink(MODULES, join(dir, "node_modules"));
-  await copyFile(AUTH, join(dir, "auth.mjs"));
+  await copyFile(auth, join(dir, "auth.mjs"));
   return dir;
 }
 
 /**
  * @param env  AGENTAUTH_*, for the adapter
  * @param gate URL of the gates that graphs wait at
- * @param auth false: a server without any authentication
+ * @param auth false: a server without any authentication; a file: its handlers
  * @returns {url, port, log(), stop()}
  */
 export async function startLangGraph({ env = {}, gate = "", auth = true, port = 0 } = {}) {
-  const dir = await adapterDir();
+  const dir = await adapterDir(typeof auth === "string" ? auth : undefined);
   const options = {
     port,
     host: "127.0.0.1",

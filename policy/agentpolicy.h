@@ -83,8 +83,9 @@ typedef struct aa_create_t {
     const char *when_member, *when_is; /* only when this member of the body is
                                           this text; NULL: always */
     const char *path;                  /* template: POST here */
-    const json_t *body; /* an object, its texts are templates; the equality
-                           keys of the rule's `events` go into `stamp` */
+    const json_t *body; /* an object without lists, its texts are templates;
+                           the equality keys of the rule's `events` go into
+                           `stamp` */
     const char *stamp;  /* member of it that is metadata; NULL: itself */
     const char *then_member, *then_is; /* afterwards this member of the
                                           client's body becomes this text;
@@ -109,14 +110,15 @@ typedef struct aa_ask_t {
     int optional; /* skipped when a {body.…} or {query.…} of the path is absent
                      or null */
     int each;     /* asked for each element of the body when the rule has
-                     `each`, else for each text of the list-valued {body.…} of
-                     its path */
+                     `each`, else for each text of the {body.…} of its path, of
+                     which there is one; what is no list there is refused */
     aa_absent_e absent;
     const aa_create_t *create; /* NULL: nothing is made */
     const json_t *exempt; /* {"created_by":"system"}: an object that has all of
                              these in its metadata passes; NULL: none */
     const json_t *same;   /* {"thread_id":"{thread_id}"}: members of the answer
-                             that must equal these templates; NULL: none */
+                             that must equal these texts, which are templates;
+                             NULL: none */
     int status;           /* its own answer for a foreign or missing object, as
                              `hidden_…` of the rule; 0: the rule's */
     const char *type, *body;
@@ -184,8 +186,9 @@ typedef struct aa_rule_t {
     int sent; /* the body, seen through `match`, must satisfy the filters, else
                  403, before anything is asked */
     int hidden_status;       /* the answer for a missing or foreign object; also
-                                in place of the backend's own of this status, so
-                                that no header tells them apart */
+                                in place of the backend's own of this status, if
+                                that is an error, so that no header tells them
+                                apart */
     const char *hidden_type; /* NULL: no body */
     const char *hidden_body; /* a template, filled in as text */
     int each;           /* the body is an array: rewrites go to each element */

@@ -11,9 +11,7 @@
 #include "rule.h"
 #include "word.h"
 
-#define LIMIT_MAX_DEFAULT                                                      \
-    1000 /* elements of a page where the map says none                         \
-          */
+#define LIMIT_MAX_DEFAULT 1000 /* elements of a page, where no max is said */
 
 static const char *const rule_words[] = {
     "refuse", "ask_first", "rewrite",  "check",  "page",
@@ -48,6 +46,11 @@ static int read_kind(const aa_rule_in_t *in, int *kind, const json_t *table,
 
 /* ------------------------------------------------------------------ rewrite */
 
+static int is_header_char(char c)
+{
+    return apr_islower(c) || apr_isdigit(c) || c == '-' || c == '_';
+}
+
 /* Lower case, and a '*' at the end only. */
 static int check_headers(const aa_rule_in_t *in, const char *const *headers)
 {
@@ -55,8 +58,7 @@ static int check_headers(const aa_rule_in_t *in, const char *const *headers)
 
     for (; headers && *headers; headers++)
         for (s = *headers; *s; s++)
-            if (!apr_islower(*s) && !apr_isdigit(*s) && !strchr("-_", *s) &&
-                (*s != '*' || s[1] || s == *headers))
+            if (!is_header_char(*s) && (*s != '*' || s[1] || s == *headers))
                 return aa_form_fail(in->form,
                                     "drop_headers: '%s' is no name in lower "
                                     "case, with a '*' at its end or without",
@@ -65,17 +67,14 @@ static int check_headers(const aa_rule_in_t *in, const char *const *headers)
 }
 
 /* Names of a list that are members of the body. */
-static int check_members(const aa_rule_in_t *in, const char *const *members)
+static int check_members(const aa_rule_in_t *in, const json_t *list)
 {
-    for (; members && *members; members++) {
-        json_t *text = json_string(*members);
-        const char *member = NULL;
-        int ok = aa_rule_member(in, &member, text, "drop_body");
+    const char *member;
+    size_t i;
 
-        json_decref(text);
-        if (!ok)
+    for (i = 0; i < json_array_size(list); i++)
+        if (!aa_rule_member(in, &member, json_array_get(list, i), "drop_body"))
             return 0;
-    }
     return 1;
 }
 
@@ -138,7 +137,7 @@ static int read_rewrite(const aa_rule_in_t *in, aa_rule_t *rule,
                          "drop_query") &&
            aa_rule_names(in, &rule->drop_body, field(table, "drop_body"),
                          "drop_body") &&
-           check_members(in, rule->drop_body) &&
+           check_members(in, field(table, "drop_body")) &&
            aa_rule_names(in, &rule->drop_headers, field(table, "drop_headers"),
                          "drop_headers") &&
            check_headers(in, rule->drop_headers);
@@ -157,6 +156,21 @@ static int read_number(const aa_rule_in_t *in, long *number,
         return aa_form_fail(in->form, "%s must be a number from 1 to %d", what,
                             AA_RULE_PAGE_MAX);
     *number = (long)n;
+    return 1;
+}
+
+/* The name of a header that is written; NULL stays NULL. */
+static int read_header(const aa_rule_in_t *in, const char **name,
+                       const json_t *text, const char *what)
+{
+    const char *s;
+
+    if (!aa_rule_name(in, name, text, what))
+        return 0;
+    for (s = *name; s && *s; s++)
+        if (!is_header_char(*s))
+            return aa_form_fail(in->form, "%s: '%s' is no name in lower case",
+                                what, *name);
     return 1;
 }
 
@@ -182,6 +196,9 @@ static int check_page(const aa_rule_in_t *in, const aa_rule_t *rule)
         return aa_form_fail(in->form, "page: limit is more than max");
     if (page->search && rule->check != AA_CHECK_COUNT)
         return aa_form_fail(in->form, "search is for check = \"count\"");
+    if ((page->total || page->next) && rule->check != AA_CHECK_LIST)
+        return aa_form_fail(in->form,
+                            "total and next are for check = \"list\"");
     return 1;
 }
 
@@ -206,13 +223,13 @@ static int read_page(const aa_rule_in_t *in, aa_rule_t *rule,
            read_number(in, &page->limit_max, field(table, "max"), "max") &&
            read_field(in, &page->offset, page->in_query, field(table, "offset"),
                       "offset") &&
-           aa_rule_name(in, &page->items, field(table, "items"), "items") &&
+           aa_rule_inner(in, &page->items, field(table, "items"), "items") &&
            aa_rule_member(in, &page->select, field(table, "select"),
                           "select") &&
            (!search ||
             aa_rule_path(in, page->search, "search", AA_TEMPLATE_REQUEST)) &&
-           aa_rule_name(in, &page->total, field(table, "total"), "total") &&
-           aa_rule_name(in, &page->next, field(table, "next"), "next") &&
+           read_header(in, &page->total, field(table, "total"), "total") &&
+           read_header(in, &page->next, field(table, "next"), "next") &&
            check_page(in, rule);
 }
 
@@ -230,13 +247,15 @@ static int read_match(const aa_rule_in_t *in, aa_rule_t *rule,
         return 1;
     if (json_is_string(json)) {
         rule->match = one;
-        return aa_rule_name(in, one, json, "match");
+        *one = json_string_value(json);
+        return !strcmp(*one, ".") || aa_rule_inner(in, one, json, "match");
     }
     if (!aa_rule_names(in, &rule->match, json, "match"))
         return 0;
     for (i = 0; rule->match[i]; i++)
-        if (!strcmp(rule->match[i], "."))
-            return aa_form_fail(in->form, "match: \".\" stands alone");
+        if (strchr(rule->match[i], '.'))
+            return aa_form_fail(in->form, "match: in a list, '%s' is no name",
+                                rule->match[i]);
     return i ? 1 : aa_form_fail(in->form, "match: an empty list");
 }
 
@@ -281,26 +300,6 @@ static int read_refuse(const aa_rule_in_t *in, aa_rule_t *rule,
     return 1;
 }
 
-/* A rule that does nothing would let everything through. */
-static int check_whole(const aa_rule_in_t *in, const aa_rule_t *rule)
-{
-    if (!rule->nasks && !rule->check && !rule->stamp && !rule->sent &&
-        !rule->asks_runs)
-        return aa_form_fail(in->form, "enforce: neither ask_first, check, "
-                                      "stamp, sent nor asks");
-    if (rule->events && !*rule->events)
-        return aa_form_fail(in->form, "events: an empty list");
-    if (rule->check == AA_CHECK_COUNT && !rule->page.search)
-        return aa_form_fail(in->form, "a count needs page = { search = … }");
-    if (rule->restrict_to && rule->check != AA_CHECK_LIST &&
-        rule->check != AA_CHECK_COUNT)
-        return aa_form_fail(in->form,
-                            "restrict is for check = \"list\" and \"count\"");
-    if (rule->wrap && rule->check != AA_CHECK_LIST)
-        return aa_form_fail(in->form, "wrap is for check = \"list\"");
-    return 1;
-}
-
 /* An array in the body is what `each` of an event says. */
 static int each_event(const aa_route_t *route)
 {
@@ -335,7 +334,7 @@ static int read_rule(const aa_rule_in_t *in, aa_rule_t *rule,
                           "enforce") &&
            aa_rule_hidden(in, &rule->hidden_status, &rule->hidden_type,
                           &rule->hidden_body, field(table, "hidden")) &&
-           read_flags(in, rule, table) && check_whole(in, rule);
+           read_flags(in, rule, table) && aa_rule_fits(in, rule);
 }
 
 int aa_rule_compile(const aa_rule_in_t *in, const json_t *table)

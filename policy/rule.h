@@ -39,13 +39,19 @@ int aa_rule_template(const aa_rule_in_t *in, const char *text, const char *what,
 int aa_rule_path(const aa_rule_in_t *in, const char *text, const char *what,
                  aa_template_e kind);
 
-/** The texts of a JSON object are templates. */
+/** The texts of a JSON object are templates; it has no lists, whose texts
+ *  would be none. */
 int aa_rule_json(const aa_rule_in_t *in, const json_t *object,
                  const char *what);
 
 /** A member of the body, "a" or "a.b"; NULL stays NULL. */
 int aa_rule_member(const aa_rule_in_t *in, const char **member,
                    const json_t *text, const char *what);
+
+/** A member of an object that is not the request's body, "a" or "a.b"; NULL
+ *  stays NULL. */
+int aa_rule_inner(const aa_rule_in_t *in, const char **member,
+                  const json_t *text, const char *what);
 
 /** A name that may not be empty; NULL stays NULL. */
 int aa_rule_name(const aa_rule_in_t *in, const char **name, const json_t *text,
@@ -69,5 +75,8 @@ int aa_rule_reads_body(const aa_rule_in_t *in, const char *what);
 /** `ask_first`: a text, an item, or a list of those. */
 int aa_rule_asks(const aa_rule_in_t *in, const aa_ask_t **asks, int *n,
                  const json_t *json);
+
+/** What all of a rule says fits together, and fits its row. */
+int aa_rule_fits(const aa_rule_in_t *in, const aa_rule_t *rule);
 
 #endif

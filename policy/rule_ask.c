@@ -2,6 +2,7 @@
 /* `ask_first` of a rule: objects that the backend is asked for before. */
 #include <string.h>
 
+#include "apr_lib.h"
 #include "apr_strings.h"
 
 #include "rule.h"
@@ -41,8 +42,8 @@ static int read_create(const aa_rule_in_t *in, aa_ask_t *ask,
     return aa_form_fields(in->form, table, "create", create_words, 0) &&
            aa_rule_path(in, create->path, "create", AA_TEMPLATE_REQUEST) &&
            aa_rule_json(in, create->body, "create: body") &&
-           aa_rule_name(in, &create->stamp, json_object_get(table, "stamp"),
-                        "create: stamp") &&
+           aa_rule_inner(in, &create->stamp, json_object_get(table, "stamp"),
+                         "create: stamp") &&
            read_pair(in, &create->when_member, &create->when_is,
                      json_object_get(table, "when"), "create: when") &&
            read_pair(in, &create->then_member, &create->then_is,
@@ -78,11 +79,32 @@ static int read_exempt(const aa_rule_in_t *in, aa_ask_t *ask,
         return aa_form_fail(in->form, "exempt must be a table of names");
     json_object_foreach(source, key, value)
     {
-        if (json_is_object(value) || json_is_array(value))
+        if (json_is_object(value) || json_is_array(value) || apr_isdigit(*key))
             return aa_form_fail(in->form, "exempt: '%s' is no plain value",
                                 key);
     }
     ask->exempt = table;
+    if (ask->events && !ask->events[0])
+        return aa_form_fail(in->form, "exempt from no events");
+    return 1;
+}
+
+/* Templates, of texts: an answer is compared with what was asked for. */
+static int read_same(const aa_rule_in_t *in, aa_ask_t *ask, const json_t *table)
+{
+    json_t *source = (json_t *)table, *value;
+    const char *key;
+
+    if (!table)
+        return 1;
+    if (!aa_rule_json(in, table, "same"))
+        return 0;
+    json_object_foreach(source, key, value)
+    {
+        if (!json_is_string(value))
+            return aa_form_fail(in->form, "same: '%s' is no text", key);
+    }
+    ask->same = table;
     return 1;
 }
 
@@ -93,6 +115,9 @@ static int check_each(const aa_rule_in_t *in, const aa_ask_t *ask)
 
     if (ask->each && !place)
         return aa_form_fail(in->form, "each: '%s' has no {body.…}", ask->path);
+    if (ask->each && !in->route->rule->each && strstr(place + 1, "{body."))
+        return aa_form_fail(in->form, "each: '%s' has more than one {body.…}",
+                            ask->path);
     if (!ask->each && place && in->route->rule->each)
         return aa_form_fail(
             in->form, "'%s' is asked for each element: each = true", ask->path);
@@ -106,7 +131,6 @@ static int check_each(const aa_rule_in_t *in, const aa_ask_t *ask)
 
 static int read_ask(const aa_rule_in_t *in, aa_ask_t *ask, const json_t *item)
 {
-    const json_t *same = json_object_get(item, "same");
     int hold = 0;
 
     ask->path = json_is_string(item) ? json_string_value(item)
@@ -123,12 +147,11 @@ static int read_ask(const aa_rule_in_t *in, aa_ask_t *ask, const json_t *item)
         !read_absent(in, ask, json_object_get(item, "absent")) ||
         !read_create(in, ask, json_object_get(item, "create")) ||
         !read_exempt(in, ask, json_object_get(item, "exempt")) ||
-        (same && !aa_rule_json(in, same, "same")) ||
+        !read_same(in, ask, json_object_get(item, "same")) ||
         !aa_rule_hidden(in, &ask->status, &ask->type, &ask->body,
                         json_object_get(item, "hidden")))
         return 0;
     ask->hold = (aa_hold_e)hold;
-    ask->same = same;
     return check_each(in, ask);
 }
 

@@ -116,6 +116,8 @@ int aa_rule_json(const aa_rule_in_t *in, const json_t *object, const char *what)
     {
         if (apr_isdigit(*key))
             return aa_form_fail(in->form, "%s has names, not items", what);
+        if (json_is_array(value))
+            return aa_form_fail(in->form, "%s: '%s' is a list", what, key);
         if (json_is_object(value) && json_object_size(value) &&
             !aa_rule_json(in, value, what))
             return 0;
@@ -141,16 +143,21 @@ int aa_rule_name(const aa_rule_in_t *in, const char **name, const json_t *text,
     return 1;
 }
 
+int aa_rule_inner(const aa_rule_in_t *in, const char **member,
+                  const json_t *text, const char *what)
+{
+    if (!aa_rule_name(in, member, text, what))
+        return 0;
+    if (text && !is_member(*member, strlen(*member)))
+        return aa_form_fail(in->form, "%s: '%s' is no member", what, *member);
+    return 1;
+}
+
 int aa_rule_member(const aa_rule_in_t *in, const char **member,
                    const json_t *text, const char *what)
 {
-    if (!text)
-        return 1;
-    if (!aa_rule_name(in, member, text, what))
-        return 0;
-    if (!is_member(*member, strlen(*member)))
-        return aa_form_fail(in->form, "%s: '%s' is no member", what, *member);
-    return aa_rule_reads_body(in, what);
+    return aa_rule_inner(in, member, text, what) &&
+           (!text || aa_rule_reads_body(in, what));
 }
 
 int aa_rule_names(const aa_rule_in_t *in, const char *const **names,

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The one place where foreign JSON meets jansson. */
+#include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +66,127 @@ apr_status_t aa_json_parse(json_t **value, const char **why, const char *text,
     *why = apr_psprintf(p, "JSON error %d at byte %d", json_error_code(&error),
                         error.position);
     return APR_EINVAL;
+}
+
+/* ------------------------------------------- what jansson has no type for */
+
+#define NUMBER_CHARS "+-.0123456789eE"
+
+typedef struct plainer_t {
+    const char *at, *end;
+    char *to;
+} plainer_t;
+
+static void copy(plainer_t *text, apr_size_t n)
+{
+    if (n > (apr_size_t)(text->end - text->at))
+        n = (apr_size_t)(text->end - text->at);
+    memcpy(text->to, text->at, n);
+    text->to += n;
+    text->at += n;
+}
+
+static void say(plainer_t *text, const char *instead)
+{
+    apr_size_t n = strlen(instead);
+
+    memcpy(text->to, instead, n);
+    text->to += n;
+}
+
+/* What replaces it is never longer, but for the ".0" of 19 digits or more. */
+static void plain_number(plainer_t *text, apr_pool_t *p)
+{
+    apr_size_t n = 0;
+    const char *number;
+    char small[64] = "", *stop;
+
+    while (text->at + n < text->end && strchr(NUMBER_CHARS, text->at[n]) &&
+           text->at[n])
+        n++;
+    number = n < sizeof(small) ? memcpy(small, text->at, n)
+                               : apr_pstrmemdup(p, text->at, n);
+    if (isinf(strtod(number, NULL))) {
+        say(text, *number == '-' ? "-1e308" : "1e308");
+        text->at += n;
+        return;
+    }
+    copy(text, n);
+    errno = 0;
+    (void)strtoll(number, &stop, 10);
+    if (errno == ERANGE && !*stop)
+        say(text, ".0");
+}
+
+/* The code of "\uD83D", or -1. */
+static long escape_at(const plainer_t *text, apr_size_t n)
+{
+    char digits[5] = "", *stop;
+    long code;
+
+    if (text->end - text->at < (long)n + 6 || text->at[n] != '\\' ||
+        text->at[n + 1] != 'u')
+        return -1;
+    memcpy(digits, text->at + n + 2, 4);
+    code = strtol(digits, &stop, 16);
+    return *stop ? -1 : code;
+}
+
+static void plain_escape(plainer_t *text)
+{
+    long code = escape_at(text, 0), next = escape_at(text, 6);
+
+    if (code >= 0xd800 && code < 0xdc00 && next >= 0xdc00 && next < 0xe000) {
+        copy(text, 12);
+    }
+    else if (!code || (code >= 0xd800 && code < 0xe000)) {
+        say(text, "\\ufffd");
+        text->at += 6;
+    }
+    else {
+        copy(text, 2);
+    }
+}
+
+/* The same text in what jansson reads; faults stay as they are. */
+static apr_size_t plainer(char **out, const char *bytes, apr_size_t len,
+                          apr_pool_t *p)
+{
+    plainer_t text = {bytes, bytes + len, apr_palloc(p, len + len / 8 + 8)};
+    int in_string = 0;
+
+    *out = text.to;
+    while (text.at < text.end) {
+        char c = *text.at;
+
+        if (in_string && c == '\\') {
+            plain_escape(&text);
+            continue;
+        }
+        if (!in_string && c && strchr("-0123456789", c)) {
+            plain_number(&text, p);
+            continue;
+        }
+        in_string ^= c == '"';
+        copy(&text, 1);
+    }
+    return (apr_size_t)(text.to - *out);
+}
+
+apr_status_t aa_json_read(json_t **value, const char **why, const char *text,
+                          apr_size_t len, int depth, apr_pool_t *p)
+{
+    apr_status_t rv = aa_json_parse(value, why, text, len, depth, p);
+    apr_pool_t *own;
+    char *plain;
+
+    if (rv == APR_SUCCESS || nesting(text, len) > depth ||
+        apr_pool_create(&own, p) != APR_SUCCESS)
+        return rv;
+    len = plainer(&plain, text, len, own);
+    rv = aa_json_parse(value, why, plain, len, depth, p);
+    apr_pool_destroy(own);
+    return rv;
 }
 
 const char *aa_json_dump(const json_t *value, apr_pool_t *p)

@@ -21,6 +21,17 @@ AA_CHECKED apr_status_t aa_json_parse(json_t **value, const char **why,
                                       const char *text, apr_size_t len,
                                       int depth, apr_pool_t *p);
 
+/**
+ * The same for what others keep: all that JSON allows is read. A number beyond
+ * every type becomes the largest real, an integer beyond 64 bits a real, NUL
+ * and half of a surrogate pair become U+FFFD. None of them equals anything
+ * that aa_json_parse would have read in its place, but for such a real.
+ * To be looked at, not to be passed on: the text itself has it all.
+ */
+AA_CHECKED apr_status_t aa_json_read(json_t **value, const char **why,
+                                     const char *text, apr_size_t len,
+                                     int depth, apr_pool_t *p);
+
 /** Compact, ASCII-escaped text in @a p; NULL when out of memory. */
 const char *aa_json_dump(const json_t *value, apr_pool_t *p);
 

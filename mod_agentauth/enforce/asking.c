@@ -16,7 +16,7 @@ typedef struct question_t {
     const aa_ask_t *ask;
     const json_t *element; /* what {body.…} was read from */
     aa_filled_t filled;
-    aa_object_key_t key;
+    aa_side_t side;
     int creates;        /* it is made when it is missing */
     const json_t *fact; /* what it is matched by; NULL: it is missing */
 } question_t;
@@ -63,8 +63,11 @@ static apr_status_t add(questions_t *all, const aa_ask_t *ask,
     q->ask = ask;
     q->element = element;
     q->creates = creates(ask, element);
+    q->side.target = q->filled.target;
+    q->side.template = ask->path;
+    q->side.same = ask->same;
     all->n++;
-    return aa_task_key(&q->key, task, q->filled.canonical);
+    return aa_task_key(&q->side.key, task, q->filled.canonical);
 }
 
 /* {"thread_ids":["a","b"]}: the same body, with one of them in its place. */
@@ -76,29 +79,35 @@ static json_t *with_one(const char *member, const json_t *body, json_t *one,
     return copy && !json_object_set(copy, member, one) ? copy : NULL;
 }
 
-/* The list-valued member of a template, or NULL. */
-static const char *list_member(const aa_ask_t *ask, const json_t *body,
-                               apr_pool_t *p)
+/* The list that is gone through. @param member of the body; NULL: all of it */
+static const json_t *list_of(const char **member, const aa_task_t *task,
+                             const aa_ask_t *ask)
 {
     const char *at = strstr(ask->path, "{body.");
-    const char *name;
 
-    if (!at || !ask->each)
-        return NULL;
+    *member = NULL;
+    if (task->rule->each || !at)
+        return task->json;
     at += 6;
-    name = apr_pstrmemdup(p, at, strcspn(at, "}"));
-    return json_is_array(json_object_get(body, name)) ? name : NULL;
+    *member = apr_pstrmemdup(task->p, at, strcspn(at, "}"));
+    return json_object_get(task->json, *member);
 }
 
 static apr_status_t add_each(questions_t *all, const aa_ask_t *ask)
 {
     const json_t *body = all->task->json;
-    const char *member = list_member(ask, body, all->task->p);
-    const json_t *list = member ? json_object_get(body, member) : body;
+    const char *member;
+    const json_t *list = list_of(&member, all->task, ask);
     apr_status_t rv = APR_SUCCESS;
     json_t *one;
     size_t i;
 
+    if (ask->optional && (!list || json_is_null(list)))
+        return APR_SUCCESS;
+    /* Else nothing would be asked, and the request would go on. */
+    if (!json_is_array(list))
+        return aa_task_refuse(all->task, AA_E_ENFORCE_BODY, "%s: it is no list",
+                              ask->path);
     json_array_foreach((json_t *)list, i, one)
     {
         if (member)
@@ -154,7 +163,7 @@ static apr_status_t hold(questions_t *all)
 
     task->keys = apr_pcalloc(task->p, all->n * sizeof(*keys));
     for (int i = 0; i < all->n; i++) {
-        keys[i] = all->list[i].key;
+        keys[i] = all->list[i].side.key;
         locks[i] = changes(&all->list[i]) ? AA_LOCK_EXCLUSIVE : AA_LOCK_SHARED;
         if (changes(&all->list[i]))
             task->keys[task->nkeys++] = keys[i];
@@ -170,7 +179,7 @@ static apr_status_t hold(questions_t *all)
 
 static apr_status_t ask_backend(question_t *q, aa_task_t *task)
 {
-    apr_uint64_t version = aa_object_version(task->objects, &q->key);
+    apr_uint64_t version = aa_object_version(task->objects, &q->side.key);
     aa_backend_answer_t answer;
     json_t *object;
     apr_status_t rv =
@@ -189,8 +198,8 @@ static apr_status_t ask_backend(question_t *q, aa_task_t *task)
     if (!json_is_object(object))
         return aa_task_refuse(task, AA_E_BACKEND, "GET %s: no JSON object",
                               q->filled.target);
-    q->fact = aa_known_of(task, object, q->ask->same);
-    aa_known_keep(task, &q->key, version, q->fact, object, q->filled.target);
+    q->fact = aa_known_of(task, &q->side, object);
+    aa_known_keep(task, &q->side, version, q->fact, object);
     return APR_SUCCESS;
 }
 
@@ -200,14 +209,14 @@ static apr_status_t learn(question_t *q, aa_task_t *task)
     aa_hold_t *flight;
     apr_status_t rv;
 
-    if ((q->fact = aa_known_recall(task, &q->key)))
+    if ((q->fact = aa_known_recall(task, &q->side)))
         return APR_SUCCESS;
-    rv = aa_object_flight(&flight, task->objects, &q->key, AA_BACKEND_TIMEOUT,
-                          task->p);
+    rv = aa_object_flight(&flight, task->objects, &q->side.key,
+                          AA_BACKEND_TIMEOUT, task->p);
     if (rv != APR_SUCCESS)
         return aa_task_refuse(task, AA_E_BUSY, "others ask for %s already",
                               q->filled.target);
-    q->fact = aa_known_recall(task, &q->key);
+    q->fact = aa_known_recall(task, &q->side);
     if (!q->fact) {
         /* What cannot be kept must not be asked for one after the other. */
         if (aa_object_waited(flight))
@@ -223,12 +232,13 @@ static apr_status_t learn(question_t *q, aa_task_t *task)
 /* A run is of the thread that it was asked for under. */
 static int belongs(const question_t *q, aa_task_t *task)
 {
-    json_t *object = (json_t *)q->ask->same, *template;
+    json_t *same = (json_t *)q->ask->same, *template;
+    const json_t *known = json_object_get(q->fact, "same");
     const char *key;
 
-    json_object_foreach(object, key, template)
+    json_object_foreach(same, key, template)
     {
-        const char *is = json_string_value(json_object_get(q->fact, key));
+        const char *is = json_string_value(json_object_get(known, key));
         const char *shall;
 
         if (!is ||

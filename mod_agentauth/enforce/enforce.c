@@ -169,8 +169,8 @@ apr_status_t aa_task_json(json_t **json, aa_task_t *task,
 {
     const char *why;
 
-    if (aa_json_parse(json, &why, answer->body, answer->len, AA_BODY_DEPTH_MAX,
-                      task->p) == APR_SUCCESS)
+    if (aa_json_read(json, &why, answer->body, answer->len,
+                     AA_BACKEND_DEPTH_MAX, task->p) == APR_SUCCESS)
         return APR_SUCCESS;
     return aa_task_refuse(task, AA_E_BACKEND, "its answer is no JSON: %s", why);
 }

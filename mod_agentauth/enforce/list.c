@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lists and counts under a filter that the backend's search cannot express:
  * fetched page by page, matched here, cut to the page that was asked for. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "apr_lib.h"
 #include "apr_strings.h"
 #include "base/json.h"
 #include "enforce/steps.h"
 #include "model/limits.h"
+
+#define NUMBER_DIGITS_MAX 9
 
 /** One list under way. */
 typedef struct scan_t {
@@ -26,19 +30,31 @@ typedef struct scan_t {
 /* ------------------------------------------------------------- what is asked
  */
 
+/* A parameter of the query is a text. */
+static int number_of(long *number, const json_t *value)
+{
+    const char *text = json_string_value(value);
+    char *end = NULL;
+
+    if (json_is_integer(value)) {
+        *number = (long)json_integer_value(value);
+        return 1;
+    }
+    if (!text || !apr_isdigit(*text) || strlen(text) > NUMBER_DIGITS_MAX)
+        return 0;
+    *number = strtol(text, &end, 10);
+    return !*end;
+}
+
 static apr_status_t read_number(long *number, aa_task_t *task,
-                                const json_t *value, long least, long most,
+                                const json_t *value, long most,
                                 const char *name)
 {
-    if (!value || json_is_null(value))
+    if (!value || json_is_null(value) ||
+        (number_of(number, value) && *number >= 0 && *number <= most))
         return APR_SUCCESS;
-    *number = json_is_string(value) ? (long)apr_atoi64(json_string_value(value))
-                                    : (long)json_integer_value(value);
-    if ((json_is_integer(value) || json_is_string(value)) && *number >= least &&
-        *number <= most)
-        return APR_SUCCESS;
-    return aa_task_refuse(task, AA_E_ENFORCE_BODY, "%s must be %ld to %ld",
-                          name, least, most);
+    return aa_task_refuse(task, AA_E_ENFORCE_BODY, "%s must be 0 to %ld", name,
+                          most);
 }
 
 static apr_status_t read_page(scan_t *scan)
@@ -55,10 +71,10 @@ static apr_status_t read_page(scan_t *scan)
     }
     if (rv == APR_SUCCESS && page->limit)
         rv = read_number(&scan->limit, task, json_object_get(from, page->limit),
-                         0, page->limit_max, page->limit);
+                         page->limit_max, page->limit);
     if (rv == APR_SUCCESS && page->offset)
         rv = read_number(&scan->offset, task,
-                         json_object_get(from, page->offset), 0,
+                         json_object_get(from, page->offset),
                          AA_LIST_OFFSET_MAX, page->offset);
     return rv;
 }

@@ -61,16 +61,15 @@ static int reads(const aa_task_t *task)
 
 /* What was learnt before says it, and stays true until the answer's head. */
 static apr_status_t judge_known(int *done, aa_task_t *task,
-                                const aa_object_key_t *key,
-                                const json_t *filter)
+                                const aa_side_t *side, const json_t *filter)
 {
     static const aa_lock_e shared = AA_LOCK_SHARED;
     json_t *known = NULL;
 
-    if (aa_object_hold(&task->hold, task->objects, key, &shared, 1,
+    if (aa_object_hold(&task->hold, task->objects, &side->key, &shared, 1,
                        AA_ENFORCE_HOLD_WAIT, task->p) != APR_SUCCESS)
         return aa_task_refuse(task, AA_E_BUSY, "others hold the object");
-    known = aa_known_recall(task, key);
+    known = aa_known_recall(task, side);
     *done = known != NULL;
     return !known || aa_known_matches(known, filter)
                ? APR_SUCCESS
@@ -90,10 +89,12 @@ static apr_status_t judge_answer(aa_task_t *task, json_t *object,
     return APR_SUCCESS;
 }
 
-static apr_status_t look_at(aa_task_t *task, const aa_object_key_t *key,
-                            const char *target, const json_t *filter)
+/* @param side NULL: what it says is not kept */
+static apr_status_t look_at(aa_task_t *task, const aa_side_t *side,
+                            const json_t *filter)
 {
-    apr_uint64_t version = key ? aa_object_version(task->objects, key) : 0;
+    apr_uint64_t version =
+        side ? aa_object_version(task->objects, &side->key) : 0;
     aa_backend_answer_t answer;
     json_t *object;
     apr_status_t rv = forward(&answer, task);
@@ -108,9 +109,12 @@ static apr_status_t look_at(aa_task_t *task, const aa_object_key_t *key,
     }
     if ((rv = aa_task_json(&object, task, &answer)) != APR_SUCCESS)
         return rv;
-    if (key)
-        aa_known_keep(task, key, version, aa_known_of(task, object, NULL),
-                      object, target);
+    /* null is how some stores say that there is nothing */
+    if (!json_is_object(object) && !json_is_null(object))
+        return aa_task_refuse(task, AA_E_BACKEND, "its answer is no object");
+    if (side)
+        aa_known_keep(task, side, version, aa_known_of(task, side, object),
+                      object);
     return judge_answer(task, object, &answer, filter);
 }
 
@@ -118,20 +122,20 @@ apr_status_t aa_step_object(aa_task_t *task)
 {
     json_t *filter = aa_task_filter(task, task->rule->events);
     aa_filled_t own;
-    aa_object_key_t key;
+    aa_side_t side = {.template = aa_route_name(task->match->route)};
     int known = 0;
     apr_status_t rv;
 
     if (task->rule->check != AA_CHECK_OBJECT || !filter)
         return APR_SUCCESS;
     if (!reads(task) || task->query || task->rule->nasks)
-        return look_at(task, NULL, NULL, filter);
+        return look_at(task, NULL, filter);
     own = aa_task_target(task, NULL);
-    rv = aa_task_key(&key, task, own.canonical);
+    side.target = own.target;
+    rv = aa_task_key(&side.key, task, own.canonical);
     if (rv == APR_SUCCESS)
-        rv = judge_known(&known, task, &key, filter);
-    return rv != APR_SUCCESS || known ? rv
-                                      : look_at(task, &key, own.target, filter);
+        rv = judge_known(&known, task, &side, filter);
+    return rv != APR_SUCCESS || known ? rv : look_at(task, &side, filter);
 }
 
 /* -------------------------------------------------------------------- batches
@@ -141,7 +145,7 @@ apr_status_t aa_step_object(aa_task_t *task)
 apr_status_t aa_step_batch(aa_task_t *task)
 {
     aa_backend_answer_t answer;
-    json_t *runs, *run;
+    json_t *runs = NULL, *run;
     size_t i;
     apr_status_t rv;
 
@@ -152,14 +156,15 @@ apr_status_t aa_step_batch(aa_task_t *task)
         rv = aa_task_json(&runs, task, &answer);
     if (rv != APR_SUCCESS)
         return rv;
-    if (answer.status < 300)
-        json_array_foreach(runs, i, run)
-        {
-            const char *id = json_string_value(json_object_get(run, "run_id"));
+    if (answer.status < 300 && !json_is_array(runs))
+        return aa_task_refuse(task, AA_E_BACKEND, "its answer is no list");
+    json_array_foreach(runs, i, run)
+    {
+        const char *id = json_string_value(json_object_get(run, "run_id"));
 
-            if (id)
-                aa_task_remember_run(task, id);
-        }
+        if (id)
+            aa_task_remember_run(task, id);
+    }
     aa_task_pass(task, &answer, task->p);
     return APR_SUCCESS;
 }

@@ -84,18 +84,25 @@ AA_CHECKED apr_status_t aa_task_key(aa_object_key_t *key, aa_task_t *task,
 
 /* known.c: what is known of an object */
 
-/** What an answer of the backend says of it. @param same of the question */
-json_t *aa_known_of(const aa_task_t *task, const json_t *object,
-                    const json_t *same);
+/** An object as one question looks at it: what is known is of that alone. */
+typedef struct aa_side_t {
+    aa_object_key_t key;
+    const char *target;   /* by which the backend is asked for it */
+    const char *template; /* what that was made from, "/threads/{thread_id}" */
+    const json_t *same;   /* of the question; NULL: none */
+} aa_side_t;
+
+/** What an answer of the backend says of it. */
+json_t *aa_known_of(const aa_task_t *task, const aa_side_t *side,
+                    const json_t *object);
 /** @param filter NULL: all */
 int aa_known_matches(const json_t *known, const json_t *filter);
-/** @param version what it was before the backend was asked
- *  @param target  by which it was asked for */
-void aa_known_keep(const aa_task_t *task, const aa_object_key_t *key,
+/** @param version what it was before the backend was asked */
+void aa_known_keep(const aa_task_t *task, const aa_side_t *side,
                    apr_uint64_t version, const json_t *known,
-                   const json_t *object, const char *target);
+                   const json_t *object);
 /** NULL: nothing is known. */
-json_t *aa_known_recall(const aa_task_t *task, const aa_object_key_t *key);
+json_t *aa_known_recall(const aa_task_t *task, const aa_side_t *side);
 
 /* template.c: as agentpolicy.h says it of rules */
 

@@ -40,6 +40,7 @@
 /* questions to a backend */
 #define AA_BACKEND_URL_MAX 32768 /* bytes of a URL, path and query encoded */
 #define AA_BACKEND_ANSWER_MAX (16 * 1024 * 1024) /* bytes of an answer */
+#define AA_BACKEND_DEPTH_MAX 2000 /* nesting of one; jansson ends at 2048 */
 #define AA_BACKEND_TIMEOUT (15 * 1000000LL)      /* in all */
 #define AA_BACKEND_CONNECT (3 * 1000000LL)       /* for connecting */
 
@@ -88,6 +89,9 @@
 #define AA_OBJECT_FACT_MAX 4096       /* bytes of one */
 #define AA_OBJECT_FACT_TTL 30000000LL /* microseconds it is believed */
 #define AA_OBJECT_IDLE_MAX 64         /* idle descriptors a process */
+#define AA_OBJECT_SEATS 4096          /* shared locks without a queue */
+#define AA_OBJECT_SEATS_HOLD 256      /* keys of one hold that have seats */
+#define AA_OBJECT_WRITERS 16384       /* slots of writers announced */
 #define AA_RUNS_IDENTITIES 4096       /* identities with runs, in sets of … */
 #define AA_RUNS_SET 8                 /* … so many: the longest idle goes */
 #define AA_RUNS_PER_IDENTITY 128      /* the newest of each are kept */

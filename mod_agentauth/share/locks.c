@@ -1,132 +1,65 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Byte-range locks, each hold with an open file description of its own. */
-#include <errno.h>
+/* Seats for readers, byte-range locks for all else, and when each ends. */
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "apr_strings.h"
-#include "apr_thread_mutex.h"
-#include "base/private.h"
 #include "model/limits.h"
+#include "share/lockfile.h"
 #include "share/locks.h"
-#include "share/segment.h"
 
 #define NAP_FIRST 200 /* microseconds; each is half as long again, up to … */
 #define NAP_LAST 10000
 
-_Static_assert(sizeof(off_t) == 8, "claims are 62 bits");
+_Static_assert(AA_CLAIM_END <= AA_LOCKFILE_END, "a byte each");
 
 struct aa_locks_t {
-    const char *path;
-    dev_t device;
-    ino_t inode;
-    pid_t *self; /* atomic; of each process its own, 0 at first; or NULL */
-    apr_thread_mutex_t *mutex; /* of what follows */
-    pid_t pid;                 /* whose the idle descriptors are */
-    int nidle;
-    int idle[AA_OBJECT_IDLE_MAX];
+    aa_lockfile_t *file;
+    aa_readers_t *readers;
 };
 
 struct aa_hold_t {
     aa_locks_t *locks;
+    aa_claim_t *claims; /* sorted; where `mark` is set it is to be undone */
+    int n;
     pid_t pid;
-    int fd; /* atomic; -1: ended */
+    int lives; /* atomic; 0: ended */
+    int fd;    /* -1: only seats so far */
     int waited;
 };
 
-/* ------------------------------------------------------- descriptors */
+/* ------------------------------------------------------------- one claim */
 
-/* Asked twice a hold, and a system call costs as much as the lock itself. */
-static pid_t self(aa_locks_t *locks)
+/* What is marked is undone when the hold ends. */
+static int sit_down(aa_hold_t *hold, aa_claim_t *claim, apr_pool_t *p)
 {
-    pid_t pid =
-        locks->self ? __atomic_load_n(locks->self, __ATOMIC_RELAXED) : 0;
+    aa_locks_t *locks = hold->locks;
+    apr_uint64_t owner;
 
-    if (pid)
-        return pid;
-    pid = getpid();
-    if (locks->self)
-        __atomic_store_n(locks->self, pid, __ATOMIC_RELAXED);
-    return pid;
-}
-
-/* A descriptor from before a fork shares its locks with the other process. */
-static void forget_parents(aa_locks_t *locks, pid_t pid)
-{
-    if (locks->pid == pid)
-        return;
-    while (locks->nidle)
-        close(locks->idle[--locks->nidle]);
-    locks->pid = pid;
-}
-
-static int take_idle(aa_locks_t *locks, pid_t pid)
-{
-    int fd;
-
-    apr_thread_mutex_lock(locks->mutex);
-    forget_parents(locks, pid);
-    fd = locks->nidle ? locks->idle[--locks->nidle] : -1;
-    apr_thread_mutex_unlock(locks->mutex);
-    return fd;
-}
-
-/* Another file of the name would let two processes hold the same object. */
-static apr_status_t open_same(int *fd, const aa_locks_t *locks, apr_pool_t *p)
-{
-    struct stat st;
-    const char *why;
-    apr_status_t rv = aa_private_open(fd, &why, locks->path, 0, p);
-
-    if (rv != APR_SUCCESS)
-        return rv;
-    if (fstat(*fd, &st) == 0 && st.st_dev == locks->device &&
-        st.st_ino == locks->inode)
-        return APR_SUCCESS;
-    close(*fd);
-    *fd = -1;
-    return APR_EGENERAL;
-}
-
-/* ------------------------------------------------------ one byte range */
-
-static apr_status_t set(int fd, short type, apr_uint64_t at, off_t len)
-{
-    struct flock range = {.l_type = type,
-                          .l_whence = SEEK_SET,
-                          .l_start = (off_t)at,
-                          .l_len = len};
-
-    while (fcntl(fd, F_OFD_SETLK, &range) != 0) {
-        if (errno == EAGAIN || errno == EACCES)
-            return APR_EAGAIN;
-        if (errno != EINTR)
-            return APR_FROM_OS_ERROR(errno);
-    }
-    return APR_SUCCESS;
+    if (claim->lock == AA_LOCK_EXCLUSIVE || hold->n > AA_OBJECT_SEATS_HOLD)
+        return 0;
+    owner = aa_lockfile_owner(locks->file, p);
+    if (owner)
+        claim->mark = 1 + aa_readers_enter(locks->readers, owner, claim->at,
+                                           (uintptr_t)claim);
+    return claim->mark;
 }
 
 /* The byte after a claim is held by a writer that waits for it. */
-static int writer_waits(int fd, apr_uint64_t at)
+static apr_status_t try_once(int fd, const aa_claim_t *claim,
+                             const aa_readers_t *readers)
 {
-    struct flock range = {.l_type = F_RDLCK,
-                          .l_whence = SEEK_SET,
-                          .l_start = (off_t)at + 1,
-                          .l_len = 1};
+    apr_status_t rv;
 
-    return fcntl(fd, F_OFD_GETLK, &range) != 0 || range.l_type != F_UNLCK;
-}
-
-static apr_status_t try_once(int fd, const aa_claim_t *claim)
-{
-    if (claim->lock == AA_LOCK_EXCLUSIVE)
-        return set(fd, F_WRLCK, claim->at, 1);
-    if (writer_waits(fd, claim->at))
-        return APR_EAGAIN;
-    return set(fd, F_RDLCK, claim->at, 1);
+    if (claim->lock == AA_LOCK_SHARED)
+        return aa_lockfile_locked(fd, claim->at + 1)
+                   ? APR_EAGAIN
+                   : aa_lockfile_set(fd, F_RDLCK, claim->at);
+    rv = aa_lockfile_set(fd, F_WRLCK, claim->at);
+    if (rv == APR_SUCCESS &&
+        aa_readers_inside(readers, claim->at, aa_lockfile_lives, &fd))
+        rv = APR_EAGAIN;
+    return rv;
 }
 
 /* Of a clock that nobody sets. */
@@ -141,26 +74,46 @@ static apr_int64_t ticks(void)
 /* The kernel's own wait has no deadline but a signal's; so look again and
  * again. Readers let a waiting writer pass; one of those waiting is enough. Its
  * intent ends with its hold: beside the lock it keeps nobody out. */
-static apr_status_t take_one(aa_hold_t *hold, const aa_claim_t *claim,
+static apr_status_t wait_for(aa_hold_t *hold, const aa_claim_t *claim,
                              apr_int64_t deadline)
 {
     apr_int64_t nap = NAP_FIRST, left;
     int intent = 0;
     apr_status_t rv;
 
-    while ((rv = try_once(hold->fd, claim)) == APR_EAGAIN) {
+    while ((rv = try_once(hold->fd, claim, hold->locks->readers)) ==
+           APR_EAGAIN) {
         left = deadline - ticks();
         if (left <= 0)
             return APR_TIMEUP;
         hold->waited = 1;
         if (claim->lock == AA_LOCK_EXCLUSIVE && !intent)
-            intent = set(hold->fd, F_WRLCK, claim->at + 1, 1) == APR_SUCCESS;
+            intent = aa_lockfile_set(hold->fd, F_WRLCK, claim->at + 1) ==
+                     APR_SUCCESS;
         apr_sleep(nap < left ? nap : left);
         nap += nap / 2;
         if (nap > NAP_LAST)
             nap = NAP_LAST;
     }
     return rv;
+}
+
+static apr_status_t take_one(aa_hold_t *hold, aa_claim_t *claim,
+                             apr_int64_t deadline, apr_pool_t *p)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    if (sit_down(hold, claim, p))
+        return APR_SUCCESS;
+    if (hold->fd < 0)
+        rv = aa_lockfile_take(&hold->fd, hold->locks->file, hold->pid, p);
+    if (rv != APR_SUCCESS)
+        return rv;
+    if (claim->lock == AA_LOCK_EXCLUSIVE) {
+        aa_readers_announce(hold->locks->readers, claim->at);
+        claim->mark = 1;
+    }
+    return wait_for(hold, claim, deadline);
 }
 
 /* ---------------------------------------------------------------- holds */
@@ -174,38 +127,43 @@ static int compare(const void *a, const void *b)
     return (two->lock == AA_LOCK_EXCLUSIVE) - (one->lock == AA_LOCK_EXCLUSIVE);
 }
 
-static apr_status_t take_all(aa_hold_t *hold, aa_claim_t *claims, int n,
-                             apr_interval_time_t wait)
+static apr_status_t take_all(aa_hold_t *hold, apr_interval_time_t wait,
+                             apr_pool_t *p)
 {
     apr_int64_t deadline = ticks() + wait;
+    aa_claim_t *claims = hold->claims;
     apr_status_t rv = APR_SUCCESS;
 
-    qsort(claims, (size_t)n, sizeof(*claims), compare);
-    for (int i = 0; i < n && rv == APR_SUCCESS; i++)
+    qsort(claims, (size_t)hold->n, sizeof(*claims), compare);
+    for (int i = 0; i < hold->n && rv == APR_SUCCESS; i++)
         if (i == 0 || claims[i].at != claims[i - 1].at) /* the stronger first */
-            rv = take_one(hold, &claims[i], deadline);
+            rv = take_one(hold, &claims[i], deadline, p);
     return rv;
+}
+
+static void undo_marks(const aa_hold_t *hold)
+{
+    aa_readers_t *readers = hold->locks->readers;
+
+    for (int i = 0; i < hold->n; i++)
+        if (hold->claims[i].mark && hold->claims[i].lock == AA_LOCK_SHARED)
+            aa_readers_leave(readers, hold->claims[i].mark - 1);
+        else if (hold->claims[i].mark)
+            aa_readers_admit(readers, hold->claims[i].at);
 }
 
 /* In a process that was forked meanwhile the locks are not ours to end. */
 void aa_object_release(aa_hold_t *hold)
 {
-    int fd = hold ? __atomic_exchange_n(&hold->fd, -1, __ATOMIC_ACQ_REL) : -1;
-    aa_locks_t *locks;
+    aa_lockfile_t *file;
 
-    if (fd < 0)
+    if (!hold || !__atomic_exchange_n(&hold->lives, 0, __ATOMIC_ACQ_REL))
         return;
-    locks = hold->locks;
-    if (self(locks) == hold->pid && set(fd, F_UNLCK, 0, 0) == APR_SUCCESS) {
-        apr_thread_mutex_lock(locks->mutex);
-        if (locks->pid == hold->pid && locks->nidle < AA_OBJECT_IDLE_MAX) {
-            locks->idle[locks->nidle++] = fd;
-            fd = -1;
-        }
-        apr_thread_mutex_unlock(locks->mutex);
-    }
-    if (fd >= 0)
-        close(fd);
+    file = hold->locks->file;
+    if (aa_lockfile_self(file) == hold->pid)
+        undo_marks(hold);
+    if (hold->fd >= 0)
+        aa_lockfile_give(file, hold->fd, hold->pid);
 }
 
 static apr_status_t release(void *data)
@@ -224,18 +182,17 @@ apr_status_t aa_locks_take(aa_hold_t **phold, aa_locks_t *locks,
                            apr_pool_t *p)
 {
     aa_hold_t *hold = apr_pcalloc(p, sizeof(*hold));
-    apr_status_t rv = APR_SUCCESS;
+    apr_status_t rv;
 
     *phold = NULL;
     hold->locks = locks;
-    hold->pid = self(locks);
-    hold->fd = take_idle(locks, hold->pid);
-    if (hold->fd < 0)
-        rv = open_same(&hold->fd, locks, p);
-    if (rv != APR_SUCCESS)
-        return rv;
+    hold->claims = claims;
+    hold->n = n;
+    hold->pid = aa_lockfile_self(locks->file);
+    hold->fd = -1;
+    hold->lives = 1;
     apr_pool_cleanup_register(p, hold, release, apr_pool_cleanup_null);
-    rv = take_all(hold, claims, n, wait);
+    rv = take_all(hold, wait, p);
     if (rv == APR_SUCCESS)
         *phold = hold;
     else
@@ -245,34 +202,28 @@ apr_status_t aa_locks_take(aa_hold_t **phold, aa_locks_t *locks,
 
 /* ----------------------------------------------------------------- open */
 
-static apr_status_t close_idle(void *data)
+/* Also a trial: a file system without such locks refuses the start. */
+static apr_status_t sweep(const aa_locks_t *locks, int fd)
 {
-    aa_locks_t *locks = data;
+    apr_uint64_t token;
+    apr_status_t rv = aa_lockfile_live(&token, fd);
 
-    while (locks->nidle)
-        close(locks->idle[--locks->nidle]);
-    return APR_SUCCESS;
+    if (rv == APR_SUCCESS)
+        aa_readers_sweep(locks->readers, token, aa_lockfile_lives, &fd);
+    return rv;
 }
 
 apr_status_t aa_locks_make(aa_locks_t **plocks, const char *path, int fd,
-                           apr_pool_t *p)
+                           aa_readers_t *readers, apr_pool_t *p)
 {
     aa_locks_t *locks = apr_pcalloc(p, sizeof(*locks));
-    struct stat st;
-    apr_status_t rv;
+    apr_status_t rv = aa_lockfile_make(&locks->file, path, fd, p);
 
     *plocks = NULL;
-    if (fstat(fd, &st) != 0)
-        return APR_FROM_OS_ERROR(errno);
-    locks->path = apr_pstrdup(p, path);
-    locks->device = st.st_dev;
-    locks->inode = st.st_ino;
-    locks->self = aa_segment_own(sizeof(*locks->self), p);
-    locks->pid = self(locks);
-    rv = apr_thread_mutex_create(&locks->mutex, APR_THREAD_MUTEX_DEFAULT, p);
-    if (rv != APR_SUCCESS)
-        return rv;
-    apr_pool_cleanup_register(p, locks, close_idle, apr_pool_cleanup_null);
-    *plocks = locks;
-    return APR_SUCCESS;
+    locks->readers = readers;
+    if (rv == APR_SUCCESS)
+        rv = sweep(locks, fd);
+    if (rv == APR_SUCCESS)
+        *plocks = locks;
+    return rv;
 }

@@ -13,32 +13,41 @@
 #include "share/objects.h"
 #include "share/segment.h"
 
-#define FILE_SIZE (AA_OBJECT_VERSIONS * sizeof(apr_uint64_t))
+#define VERSIONS_SIZE (AA_OBJECT_VERSIONS * sizeof(apr_uint64_t))
 
 struct aa_objects_t {
     aa_locks_t *locks;
-    apr_uint64_t *versions; /* atomic; the bytes of the file */
+    apr_uint64_t *versions; /* atomic; the bytes of the file, … */
+    aa_readers_t *readers;  /* … and those after them */
     aa_facts_t *facts;      /* anonymous: metadata is nothing for the disk */
 };
 
 /* Its blocks are there before it is mapped: a full disk refuses the start and
  * does not kill a child that counts. */
-static apr_status_t fill(int fd)
+static apr_status_t fill(int fd, apr_size_t size)
 {
     struct stat st;
 
     if (fstat(fd, &st) != 0)
         return APR_FROM_OS_ERROR(errno);
-    if (st.st_size >= (off_t)FILE_SIZE)
+    if (st.st_size >= (off_t)size)
         return APR_SUCCESS;
-    return APR_FROM_OS_ERROR(posix_fallocate(fd, 0, (off_t)FILE_SIZE));
+    return APR_FROM_OS_ERROR(posix_fallocate(fd, 0, (off_t)size));
 }
 
 static apr_status_t map(aa_objects_t *objects, int fd, apr_pool_t *p)
 {
-    objects->versions = aa_segment_map(fd, FILE_SIZE, p);
+    apr_size_t size = VERSIONS_SIZE + aa_readers_size;
+    apr_status_t rv = fill(fd, size);
+
+    if (rv != APR_SUCCESS)
+        return rv;
+    objects->versions = aa_segment_map(fd, size, p);
     objects->facts = aa_segment_make(aa_facts_size, p);
-    return objects->versions && objects->facts ? APR_SUCCESS : APR_ENOMEM;
+    if (!objects->versions || !objects->facts)
+        return APR_ENOMEM;
+    objects->readers = (aa_readers_t *)(objects->versions + AA_OBJECT_VERSIONS);
+    return APR_SUCCESS;
 }
 
 apr_status_t aa_objects_open(aa_objects_t **pobjects, const char *lock_file,
@@ -51,11 +60,9 @@ apr_status_t aa_objects_open(aa_objects_t **pobjects, const char *lock_file,
 
     *pobjects = NULL;
     if (rv == APR_SUCCESS)
-        rv = fill(fd);
-    if (rv == APR_SUCCESS)
         rv = map(objects, fd, p);
     if (rv == APR_SUCCESS)
-        rv = aa_locks_make(&objects->locks, lock_file, fd, p);
+        rv = aa_locks_make(&objects->locks, lock_file, fd, objects->readers, p);
     if (fd >= 0)
         close(fd);
     if (rv == APR_SUCCESS)
@@ -84,7 +91,7 @@ apr_status_t aa_object_hold(aa_hold_t **hold, aa_objects_t *objects,
     *hold = NULL;
     if (n < 1 || n > AA_OBJECT_KEYS_MAX)
         return APR_EINVAL;
-    claims = apr_palloc(p, (apr_size_t)n * sizeof(*claims));
+    claims = apr_pcalloc(p, (apr_size_t)n * sizeof(*claims));
     for (int i = 0; i < n; i++) {
         claims[i].at = range_of(&keys[i]);
         claims[i].lock = locks[i];
@@ -96,9 +103,11 @@ apr_status_t aa_object_flight(aa_hold_t **flight, aa_objects_t *objects,
                               const aa_object_key_t *key,
                               apr_interval_time_t wait, apr_pool_t *p)
 {
-    aa_claim_t claim = {range_of(key) + 2, AA_LOCK_EXCLUSIVE};
+    aa_claim_t *claim = apr_pcalloc(p, sizeof(*claim));
 
-    return aa_locks_take(flight, objects->locks, &claim, 1, wait, p);
+    claim->at = range_of(key) + 2;
+    claim->lock = AA_LOCK_EXCLUSIVE;
+    return aa_locks_take(flight, objects->locks, claim, 1, wait, p);
 }
 
 /* ---------------------------------------------------- versions and facts */

@@ -4,7 +4,9 @@
  * Who asks the backend about an object takes its version first, asks, and
  * remembers the answer with that earlier version. Who changes it bumps the
  * version before the change is sent and again when it is answered. So what was
- * learnt before or during a change is never recalled after it. */
+ * learnt before or during a change is never recalled after it. Who is killed
+ * between the two bumps ends the hold while the backend may still be at it:
+ * what others learn just then may stay wrong for AA_OBJECT_FACT_TTL. */
 #ifndef AA_OBJECTS_H
 #define AA_OBJECTS_H
 
@@ -32,9 +34,10 @@ typedef enum aa_lock_e {
  * Open, in the parent and before the fork.
  * @param lock_file absolute: STATEDIR/objects.lock, made (0600, of the
  *                  directory's owner) when it is missing, never replaced. Its
- *                  bytes are the versions, its byte ranges are the locks, so
- *                  that both hold between the children before and after a
- *                  graceful restart; facts begin anew
+ *                  bytes are versions and shared locks, its byte ranges are
+ *                  the other locks, so that all of them hold between the
+ *                  children before and after a graceful restart; facts begin
+ *                  anew
  * @return APR_SUCCESS; else the file cannot be used or memory is short: do
  *         not start
  */

@@ -35,8 +35,8 @@ local function collection(collection, resource, where, fields)
     mutable = fields, body = "json",
     enforce = { ask_first = { collection .. "/{body.id}", hold = "exclusive",
                               optional = true, absent = true },
-                rewrite = { stamp = where }, check = "object", match = where,
-                hidden = taken } }
+                rewrite = { stamp = where }, sent = true, check = "object",
+                match = where, hidden = taken } }
 
   route { "GET", object,
     events = { { resource, "read", value = { id = path } } },
@@ -47,8 +47,8 @@ local function collection(collection, resource, where, fields)
     events = { { resource, "update", value = changes } },
     mutable = fields, body = "json",
     enforce = { ask_first = { object, hold = "exclusive", absent = true },
-                rewrite = { stamp = where, keep = where }, match = where,
-                hidden = missing } }
+                rewrite = { stamp = where, keep = where }, sent = true,
+                match = where, hidden = missing } }
 
   route { "PATCH", object,
     events = { { resource, "update", value = changes } },

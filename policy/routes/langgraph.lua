@@ -29,10 +29,19 @@ local the_thread = "/threads/{thread_id}"
 local reads_thread = { ask_first = the_thread, hidden = no_thread }
 local streams_thread = { ask_first = the_thread, hidden = no_thread,
                          stream = true }
+-- Who calls is said by the gateway alone. The Python server takes it from a
+-- checkpoint and from the context as well, and both from an assistant.
+local function claims(at, cut)
+  cut[#cut + 1] = at .. ".langgraph_auth_user"
+  cut[#cut + 1] = at .. ".langgraph_auth_user_id"
+  cut[#cut + 1] = at .. ".langgraph_auth_permissions"
+  return cut
+end
+
 -- A checkpoint may name a thread of its own.
 local reads_checkpoint = {
   ask_first = the_thread, hidden = no_thread,
-  rewrite = { drop_body = { "checkpoint.thread_id" } },
+  rewrite = { drop_body = claims("checkpoint", { "checkpoint.thread_id" }) },
 }
 
 -- The filter speaks of the thread; this shows that the run belongs to it.
@@ -55,7 +64,8 @@ end
 local run_rewrite = {
   stamp = "metadata", configurable = "config.configurable",
   webhook = "webhook", drop_headers = { "x-*" },
-  drop_body = { "config.configurable.thread_id", "checkpoint.thread_id" },
+  drop_body = claims("checkpoint", claims("context", {
+    "config.configurable.thread_id", "checkpoint.thread_id" })),
 }
 
 -- Who may run an assistant is who may read it; the built-in ones are for all.
@@ -71,19 +81,21 @@ local reads_assistant = gateway and
   { "assistants", "read", value = { assistant_id = body } } or nil
 
 -- The thread of a run, made here when it may be, so that nobody else can make
--- it between the question and the run.
+-- it between the question and the run. A new one satisfies what an old one has
+-- to.
 local function run_enforce(stream, ...)
+  local events = { "threads:create_run", ... }
   return {
     ask_first = {
       run_assistant,
-      { the_thread, events = { "threads:create_run", ... },
+      { the_thread, events = events,
         create = { when = { "if_not_exists", "create" }, path = "/threads",
                    body = { thread_id = "{thread_id}", if_exists = "raise",
                             metadata = "{body.metadata}" },
                    stamp = "metadata",
                    after = { "if_not_exists", "reject" } } },
     },
-    events = { "threads:create_run" }, rewrite = run_rewrite,
+    events = events, rewrite = run_rewrite,
     hidden = no_thread, stream = stream,
   }
 end
@@ -137,7 +149,7 @@ route { "POST", "/threads",
   enforce = { ask_first = { "/threads/{body.thread_id}", hold = "exclusive",
                             optional = true, absent = true },
               events = { "threads:create" }, rewrite = { stamp = "metadata" },
-              check = "object",
+              sent = true, check = "object",
               hidden = missing("Thread already exists", 409) } }
 
 -- Native handlers do not see sort_by, sort_order and select either.
@@ -258,15 +270,18 @@ route { "DELETE", "/threads/{thread_id}/runs/{run_id}",
                               same = { thread_id = "{thread_id}" } } },
               hidden = no_run } }
 
+-- Who reads along does not cancel: that would be an update.
+local reads_run = { ask_first = { the_thread, the_run }, hidden = no_thread,
+                    rewrite = { drop_query = { "cancel_on_disconnect" } },
+                    stream = true }
+
 route { "GET", "/threads/{thread_id}/runs/{run_id}/join",
   events = { { "threads", "read", value = thread } },
-  enforce = { ask_first = { the_thread, the_run }, hidden = no_thread,
-              stream = true } }
+  enforce = reads_run }
 
 route { "GET", "/threads/{thread_id}/runs/{run_id}/stream",
   events = { { "threads", "read", value = thread } },
-  enforce = { ask_first = { the_thread, the_run }, hidden = no_thread,
-              stream = true } }
+  enforce = reads_run }
 
 -- With ?wait=true the server reads the thread after the cancel.
 route { "POST", "/threads/{thread_id}/runs/{run_id}/cancel",
@@ -316,7 +331,8 @@ route { "POST", "/runs/batch",
 route { "GET", "/runs/{run_id}/stream",
   events = { { "threads", "read" } },
   native_unchecked = true,
-  enforce = { asks = "run", hidden = no_run, stream = true } }
+  enforce = { asks = "run", hidden = no_run, stream = true,
+              rewrite = { drop_query = { "cancel_on_disconnect" } } } }
 
 ------------------------------------------------------------------ 1. crons
 -- The JavaScript server answers 500 before any handler; the Python server has
@@ -344,16 +360,15 @@ route { "POST", "/runs/crons",
   enforce = { ask_first = { run_assistant, cron_thread },
               events = { "crons:create" }, rewrite = run_rewrite } }
 
+-- Crons are not asked for one by one: the filter for their threads is matched
+-- against the cron itself.
 route { "POST", "/runs/crons/search",
   events = { { "crons", "search",
                value = { assistant_id = body, thread_id = body, limit = body,
                          offset = body } },
              { "threads", "search", value = { thread_id = body } } },
   body = "json",
-  enforce = { check = "list",
-              page = { limit = { "limit", 10 }, offset = "offset", max = 1000,
-                       total = "x-pagination-total",
-                       next = "x-pagination-next" } } }
+  enforce = { check = "list", page = search_page } }
 
 route { "DELETE", "/runs/crons/{cron_id}",
   events = { { "crons", "delete", value = { cron_id = path } },
@@ -415,9 +430,11 @@ route { "POST", "/threads/{thread_id}/commands",
                             metadata = "{body.params.metadata}" },
                    stamp = "metadata" } },
     },
-    events = { "threads:create_run" }, hidden = no_thread,
+    -- The two of which each command selects one at least.
+    events = { "threads:create_run", "threads:read" }, hidden = no_thread,
     rewrite = {
       stamp = "params.metadata", configurable = "params.config.configurable",
+      webhook = "params.webhook",
       drop_body = { "params.config.configurable.thread_id" },
       drop_headers = { "x-*" } } } }
 
@@ -448,6 +465,10 @@ route { "GET", "/threads/{thread_id}/stream/events",
 -- The name of a graph is an alias for its built-in assistant: assistant_id is
 -- what the request says.
 
+-- Who may say created_by = "system" would give an assistant to everybody.
+local said_of_assistant = claims("config.configurable", claims("context", {
+  "metadata.created_by" }))
+
 route { "POST", "/assistants",
   events = { { "assistants", "create",
     value = { assistant_id = body, config = body, context = body,
@@ -457,9 +478,8 @@ route { "POST", "/assistants",
   enforce = { ask_first = { "/assistants/{body.assistant_id}",
                             hold = "exclusive", optional = true,
                             absent = true },
-              rewrite = { stamp = "metadata",
-                          drop_body = { "metadata.created_by" } },
-              check = "object",
+              rewrite = { stamp = "metadata", drop_body = said_of_assistant },
+              sent = true, check = "object",
               hidden = missing("Assistant already exists", 409) } }
 
 route { "POST", "/assistants/search",
@@ -484,8 +504,7 @@ route { "GET", "/assistants/{assistant_id}",
 
 local writes_assistant = { "/assistants/{assistant_id}", hold = "exclusive" }
 
--- context is the Python server's. Who may say created_by = "system" would give
--- an assistant to everybody.
+-- context is the Python server's.
 route { "PATCH", "/assistants/{assistant_id}",
   events = { { "assistants", "update",
     value = { assistant_id = path, graph_id = body, config = body,
@@ -494,7 +513,7 @@ route { "PATCH", "/assistants/{assistant_id}",
   mutable = { "metadata" }, body = "json",
   enforce = { ask_first = writes_assistant,
               rewrite = { stamp = "metadata", keep = "metadata",
-                          drop_body = { "metadata.created_by" } },
+                          drop_body = said_of_assistant },
               hidden = no_assistant } }
 
 -- delete_threads removes the threads of every owner.

@@ -165,8 +165,11 @@ const ROWS = [
   ["bearer without an issuer", place("AgentAuthMethods bearer"), "<AgentAuthIssuer> block", `${place("AgentAuthMethods bearer")}\n${issuer(good)}`],
   ["policy that does not authenticate", policy("AgentAuthMethods policy"), "auth.authenticate", place("AgentAuthPolicy who.lua\nAgentAuthMethods policy")],
   ["unmatched misspelled", policy("AgentAuthUnmatched denny"), "did you mean 'deny'", policy("AgentAuthUnmatched deny")],
-  ["enforce of a later version", policy("AgentAuthEnforce gateway"), "'gateway' is not available in this version", policy("AgentAuthEnforce headers")],
   ["enforce misspelled", policy("AgentAuthEnforce header"), "did you mean 'headers'", policy("AgentAuthEnforce headers")],
+  ["enforce by a gate", policy("AgentAuthEnforce gatway"), "did you mean 'gateway'", policy("AgentAuthEnforce gateway")],
+  ["webhook misspelled", policy("AgentAuthWebhook dorp"), "did you mean 'drop'", policy("AgentAuthWebhook refuse")],
+  ["webhook origin with a path", policy("AgentAuthWebhookOrigin https://h/x"), "AgentAuthWebhookOrigin.*allowed: origins, or \\*", policy("AgentAuthWebhookOrigin https://h http://h:8080")],
+  ["webhook origins beside *", policy("AgentAuthWebhookOrigin https://h *"), "stands alone", policy("AgentAuthWebhookOrigin *")],
   ...[
     ["no URL", "127.0.0.1:2024", "is not an http or https URL", "http://127.0.0.1:2024"],
     ["a balancer", "balancer://pool", "has no address", "https://pool.example/base/"],

@@ -254,5 +254,5 @@ int main(void)
     json_decref(vectors);
     apr_pool_destroy(root);
     apr_terminate();
-    return failed;
+    return failed != 0; /* 256 failures would look like none */
 }

@@ -2,6 +2,10 @@
 /* The strict gate: algorithms, keys and signatures of a token, row by row.
  *
  * A number before a name is that of the security checklist. */
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+
 #include "apr_strings.h"
 #include "base/crypto.h"
 #include "base/jwk.h"
@@ -132,64 +136,138 @@ static void key_brought_along(void **state)
     assert_int_equal(judge(honest, strlen(honest), jwks, &e), AA_E_NONE);
 }
 
-/* 44: signatures of the wrong form over the right text. */
-static void signature_forms(void **state)
+/* --------------------------------------------------- signatures in ECDSA */
+
+static alg_t curves[] = {
+    {"44 ES256 signatures of wrong form", "ES256", "p256", AA_E_NONE},
+    {"44 ES384 signatures of wrong form", "ES384", "p384", AA_E_NONE},
+    {"44 ES512 signatures of wrong form", "ES512", "p521", AA_E_NONE},
+};
+
+/* A right token, and the two halves that its signature consists of. */
+typedef struct halves_t {
+    const char *token, *text;
+    const unsigned char *r, *s;
+    apr_size_t len; /* bytes of each */
+    BIGNUM *order;
+} halves_t;
+
+static halves_t halves_of(const alg_t *row)
 {
-    token_key_t key = {p256, NULL};
+    halves_t right = {0};
+    const char *sig;
+    unsigned char *raw;
+
+    right.token = alg_token(row);
+    right.text = two_parts(right.token);
+    sig = strrchr(right.token, '.') + 1;
+    assert_int_equal(aa_base64url_decode(&raw, &right.len, sig, strlen(sig), p),
+                     APR_SUCCESS);
+    right.len /= 2;
+    right.r = raw;
+    right.s = raw + right.len;
+    assert_int_equal(EVP_PKEY_get_bn_param(key_of(row).key,
+                                           OSSL_PKEY_PARAM_EC_ORDER,
+                                           &right.order),
+                     1);
+    return right;
+}
+
+/* The right token with other bytes for its signature. */
+static aa_code_e judge_bytes(const halves_t *right, const void *sig,
+                             apr_size_t len)
+{
     aa_jwt_expect_t e = expect();
-    const char *token = token_sign(key, "ES256", HEADER, CLAIMS, p);
-    const char *text = two_parts(token);
-    /* the order of P-256 */
-    static const unsigned char order[32] = {
-        0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff,
-        0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17,
-        0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51};
-    unsigned char sig[66], *raw;
-    apr_size_t rawlen;
+    const char *token =
+        apr_pstrcat(p, right->text, ".", token_base64url(sig, len, p), NULL);
 
-    (void)state;
-    assert_int_equal(
-        aa_base64url_decode(&raw, &rawlen, strrchr(token, '.') + 1, 86, p),
-        APR_SUCCESS);
-    for (int i = 0; i < 8; i++) {
-        apr_size_t len = 64;
-        const char *bad;
+    return judge(token, strlen(token), jwks, &e);
+}
 
-        memset(sig, 0, sizeof(sig));
-        switch (i) {
-        case 0: /* r = s = 0 */
-            break;
-        case 1: /* r = s = 1 */
-            sig[31] = sig[63] = 1;
-            break;
-        case 2: /* r = s = order */
-            memcpy(sig, order, 32);
-            memcpy(sig + 32, order, 32);
-            break;
-        case 3: /* all ones */
-            memset(sig, 0xff, 64);
-            break;
-        case 4: /* s = 0 */
-            memcpy(sig, raw, 32);
-            break;
-        case 5: /* cut */
-            memcpy(sig, raw, 64);
-            len = 63;
-            break;
-        case 6: /* longer by two zeros: r and s each padded */
-            memcpy(sig + 1, raw, 32);
-            memcpy(sig + 34, raw + 32, 32);
-            len = 66;
-            break;
-        default: /* r and s exchanged */
-            memcpy(sig, raw + 32, 32);
-            memcpy(sig + 32, raw, 32);
-        }
-        bad = apr_pstrcat(p, text, ".", token_base64url(sig, len, p), NULL);
-        assert_int_equal(judge(bad, strlen(bad), jwks, &e),
+static aa_code_e judge_halves(const halves_t *right, const void *r,
+                              const void *s)
+{
+    unsigned char sig[132];
+
+    memcpy(sig, r, right->len);
+    memcpy(sig + right->len, s, right->len);
+    return judge_bytes(right, sig, 2 * right->len);
+}
+
+/* 44: 0, 1, order - 1 and order are no halves, alone or together. */
+static void halves_out_of_range(const halves_t *right)
+{
+    unsigned char number[4][66] = {{0}};
+    const int len = (int)right->len;
+
+    number[1][len - 1] = 1;
+    assert_int_equal(BN_bn2binpad(right->order, number[3], len), len);
+    memcpy(number[2], number[3], right->len);
+    number[2][len - 1]--; /* an order is odd */
+    for (int i = 0; i < 4; i++) {
+        for (int j = 0; j < 4; j++)
+            assert_int_equal(judge_halves(right, number[i], number[j]),
+                             AA_E_TOKEN_SIGNATURE);
+        assert_int_equal(judge_halves(right, number[i], right->s),
+                         AA_E_TOKEN_SIGNATURE);
+        assert_int_equal(judge_halves(right, right->r, number[i]),
                          AA_E_TOKEN_SIGNATURE);
     }
-    assert_int_equal(judge(token, strlen(token), jwks, &e), AA_E_NONE);
+}
+
+/* 44: the same number modulo the order, where it fits in, is another one. */
+static void halves_not_reduced(const halves_t *right)
+{
+    const int len = (int)right->len;
+
+    for (int i = 0; i < 2; i++) {
+        BIGNUM *n = BN_bin2bn(i ? right->s : right->r, len, NULL);
+        unsigned char sum[66];
+
+        assert_int_equal(BN_add(n, n, right->order), 1);
+        if (BN_bn2binpad(n, sum, len) == len)
+            assert_int_equal(
+                judge_halves(right, i ? right->r : sum, i ? sum : right->s),
+                AA_E_TOKEN_SIGNATURE);
+        else
+            assert_true(len < 66); /* P-521 has seven bits to spare */
+        BN_free(n);
+    }
+}
+
+/* 44: the right numbers, cut, padded or exchanged. */
+static void halves_of_other_length(const halves_t *right)
+{
+    unsigned char sig[134] = {0};
+    const apr_size_t len = right->len;
+
+    memset(sig, 0xff, 2 * len);
+    assert_int_equal(judge_bytes(right, sig, 2 * len), AA_E_TOKEN_SIGNATURE);
+    memset(sig, 0, sizeof(sig));
+    memcpy(sig, right->r, 2 * len);
+    assert_int_equal(judge_bytes(right, sig, 2 * len), AA_E_NONE);
+    assert_int_equal(judge_bytes(right, sig, 2 * len - 1),
+                     AA_E_TOKEN_SIGNATURE);
+    assert_int_equal(judge_bytes(right, sig, 2 * len + 2),
+                     AA_E_TOKEN_SIGNATURE);
+    sig[0] = sig[len + 1] = 0;
+    memcpy(sig + 1, right->r, len);
+    memcpy(sig + len + 2, right->s, len);
+    assert_int_equal(judge_bytes(right, sig, 2 * len + 2),
+                     AA_E_TOKEN_SIGNATURE);
+    assert_int_equal(judge_halves(right, right->s, right->r),
+                     AA_E_TOKEN_SIGNATURE);
+}
+
+static void signature_forms(void **state)
+{
+    halves_t right = halves_of(*state);
+
+    assert_int_equal(judge_halves(&right, right.r, right.s), AA_E_NONE);
+    halves_out_of_range(&right);
+    halves_not_reduced(&right);
+    halves_of_other_length(&right);
+    BN_free(right.order);
 }
 
 /* A DER signature is not JOSE's form. */
@@ -288,18 +366,17 @@ static void known_answer(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[COUNT(algs) + COUNT(answers) + 8];
+    struct CMUnitTest tests[COUNT(algs) + COUNT(answers) + COUNT(curves) + 8];
     static const struct CMUnitTest single[] = {
         {"40 public key as HMAC secret", public_key_as_secret, row_begin,
          row_end, NULL},
         {"38 jwk in the header", key_brought_along, row_begin, row_end, NULL},
-        {"44 ECDSA signatures of wrong form", signature_forms, row_begin,
-         row_end, NULL},
         {"44 ECDSA signature in DER", signature_der, row_begin, row_end, NULL},
     };
     size_t n = 0;
 
     ROWS(algs, algorithm)
+    ROWS(curves, signature_forms)
     ROWS(answers, known_answer)
     for (size_t i = 0; i < COUNT(single); i++)
         tests[n++] = single[i];

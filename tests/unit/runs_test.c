@@ -159,6 +159,38 @@ static void identities_are_bounded(void **state)
         assert_int_equal(knows(runs, i, 1), 1);
 }
 
+/* Who comes when all places are taken gets somebody's, with what is in it. */
+static void identities_inherit_nothing(void **state)
+{
+    aa_runs_t *runs = runs_of(state);
+    int n = 4 * AA_RUNS_IDENTITIES, inherited = 0;
+
+    for (int i = 0; i < n; i++)
+        start(runs, i, i);
+    for (int i = n; i < 2 * n; i++) {
+        start(runs, i, i);
+        inherited += knows(runs, i, i - n);
+    }
+    assert_int_equal(inherited, 0);
+    for (int i = 0; i < n; i++)
+        inherited += knows(runs, n + i, i) || knows(runs, i, n + i);
+    assert_int_equal(inherited, 0);
+}
+
+/* Others come and go; whoever starts runs now and then keeps them all. */
+static void identity_that_goes_on_stays(void **state)
+{
+    aa_runs_t *runs = runs_of(state);
+
+    for (int i = 0; i < QUOTA; i++) {
+        start(runs, 0, i);
+        for (int j = 1; j <= AA_RUNS_IDENTITIES / 64; j++)
+            start(runs, 1000 * (i + 1) + j, 1);
+    }
+    for (int i = 0; i < QUOTA; i++)
+        assert_int_equal(knows(runs, 0, i), 1);
+}
+
 /* ------------------------------------------------------------------ at once */
 
 static void start_some(void *data, int number)

@@ -5,6 +5,9 @@
 --   AgentAuthRoutes langgraph +/etc/apache2/agentauth/python.lua
 --
 -- A policy needs a handler for assistants:search with it.
+--
+-- A gateway asks for assistants:read of the run's assistant instead, and has
+-- rules for these rows that must not be replaced.
 
 local kwargs = {
   input = body, command = body, config = body, context = body,
@@ -31,27 +34,29 @@ local stops = { "threads", "update", value = { thread_id = path },
 local reads = { "threads", "read", value = { thread_id = path } }
 local reads_own = { "threads", "read" }
 
-route { "POST", "/threads/{thread_id}/runs",
-  events = { starts(path), displaces, finds },
-  mutable = { "metadata" }, body = "json" }
-route { "POST", "/threads/{thread_id}/runs/stream",
-  events = { starts(path), displaces, reads, stops, finds },
-  mutable = { "metadata" }, body = "json" }
-route { "POST", "/threads/{thread_id}/runs/wait",
-  events = { starts(path), displaces, reads, finds },
-  mutable = { "metadata" }, body = "json" }
+if not gateway then
+  route { "POST", "/threads/{thread_id}/runs",
+    events = { starts(path), displaces, finds },
+    mutable = { "metadata" }, body = "json" }
+  route { "POST", "/threads/{thread_id}/runs/stream",
+    events = { starts(path), displaces, reads, stops, finds },
+    mutable = { "metadata" }, body = "json" }
+  route { "POST", "/threads/{thread_id}/runs/wait",
+    events = { starts(path), displaces, reads, finds },
+    mutable = { "metadata" }, body = "json" }
 
-route { "POST", "/runs",
-  events = { starts(), finds }, mutable = { "metadata" }, body = "json" }
-route { "POST", "/runs/stream",
-  events = { starts(), reads_own, finds },
-  mutable = { "metadata" }, body = "json" }
-route { "POST", "/runs/wait",
-  events = { starts(), reads_own, finds },
-  mutable = { "metadata" }, body = "json" }
-route { "POST", "/runs/batch",
-  events = { starts(nil, true), finds },
-  mutable = { "metadata" }, body = "json" }
+  route { "POST", "/runs",
+    events = { starts(), finds }, mutable = { "metadata" }, body = "json" }
+  route { "POST", "/runs/stream",
+    events = { starts(), reads_own, finds },
+    mutable = { "metadata" }, body = "json" }
+  route { "POST", "/runs/wait",
+    events = { starts(), reads_own, finds },
+    mutable = { "metadata" }, body = "json" }
+  route { "POST", "/runs/batch",
+    events = { starts(nil, true), finds },
+    mutable = { "metadata" }, body = "json" }
+end
 
 -- The server answers at /mcp as well as at /mcp/.
 route { "POST", "/mcp",
@@ -62,6 +67,7 @@ route { "POST", "/mcp",
     { "assistants", "search",
       when = { "method", "tools/call", "tools/list", "initialize", "ping",
                "notifications/initialized", "notifications/cancelled" } } },
-  body = "json" }
+  body = "json",
+  enforce = { refuse = "the assistant behind a tool is not known" } }
 route { "GET", "/mcp", access = "user" }
 route { "DELETE", "/mcp", access = "user" }

@@ -46,11 +46,11 @@ typedef struct aa_task_t {
     const char *body;  /* NULL: none, or passed on unread */
     apr_size_t body_len;
     /* out */
-    const aa_reply_t *reply; /* the whole answer: the backend is not asked
-                                again; NULL: the request goes on to it */
-    const char *reason;      /* for the log, with a reply; NULL: nothing */
-    const char *dropped;     /* why a webhook was cut, for the log; NULL */
-    aa_error_t error;        /* of a refusal */
+    aa_reply_t *reply;   /* the whole answer: the backend is not asked
+                            again; NULL: the request goes on to it */
+    const char *reason;  /* for the log, with a reply; NULL: nothing */
+    const char *dropped; /* why a webhook was cut, for the log; NULL */
+    aa_error_t error;    /* of a refusal */
     /* inside */
     const aa_rule_t *rule;
     json_t *json;          /* the body, parsed */

@@ -25,6 +25,7 @@ typedef struct scan_t {
     json_t *parameters;         /* with in_query */
     apr_array_header_t *hidden; /* const char *: fields that were not wanted */
     apr_array_header_t *texts;  /* aa_span_t: what will be answered */
+    apr_table_t *headers;       /* of the backend's last answer */
 } scan_t;
 
 /* ------------------------------------------------------------- what is asked
@@ -273,6 +274,7 @@ static apr_status_t one_page(int *last, scan_t *scan, apr_pool_t *p)
         return APR_SUCCESS;
     }
     scan->bytes += answer.len;
+    scan->headers = aa_task_headers(&answer, p);
     rv = read_answer(&n, scan, &answer, p);
     scan->fetched += (long)n;
     *last = !scan->page->limit || (long)n < page_size(scan);
@@ -334,7 +336,6 @@ static void say_pages(aa_reply_t *reply, const scan_t *scan)
     long end = scan->offset + scan->texts->nelts;
     int more = scan->texts->nelts == scan->limit;
 
-    reply->headers = apr_table_make(p, 2);
     if (scan->page->next && more)
         apr_table_setn(reply->headers, scan->page->next, apr_ltoa(p, end));
     if (scan->page->total)
@@ -342,22 +343,38 @@ static void say_pages(aa_reply_t *reply, const scan_t *scan)
                        apr_ltoa(p, end + more));
 }
 
+/* What the backend said of its answer is not true of ours. */
+static apr_table_t *headers_of(const scan_t *scan)
+{
+    static const char *const untrue[] = {
+        "ETag",          "Last-Modified", "Content-Encoding",
+        "Accept-Ranges", "Link",          NULL};
+    apr_table_t *headers = scan->headers;
+
+    if (!headers) /* nothing was wanted, so nothing was asked */
+        return apr_table_make(scan->task->p, 2);
+    for (const char *const *name = untrue; *name; name++)
+        apr_table_unset(headers, *name);
+    if (scan->page->next)
+        apr_table_unset(headers, scan->page->next);
+    if (scan->page->total)
+        apr_table_unset(headers, scan->page->total);
+    return headers;
+}
+
 static apr_status_t answer(scan_t *scan)
 {
     aa_task_t *task = scan->task;
-    const char *text;
-    apr_size_t len;
-    aa_reply_t *reply;
+    int counts = task->rule->check == AA_CHECK_COUNT;
+    const char *text = apr_ltoa(task->p, scan->matched);
+    apr_size_t len = strlen(text);
 
-    if (task->rule->check == AA_CHECK_COUNT) {
-        text = apr_ltoa(task->p, scan->matched);
-        return aa_task_reply(task, 200, "application/json", text, strlen(text));
-    }
-    text = joined(&len, scan);
+    if (!counts)
+        text = joined(&len, scan);
     (void)aa_task_reply(task, 200, "application/json", text, len);
-    reply = (aa_reply_t *)task->reply;
-    if (scan->page->limit)
-        say_pages(reply, scan);
+    task->reply->headers = headers_of(scan);
+    if (!counts && scan->page->limit)
+        say_pages(task->reply, scan);
     return APR_SUCCESS;
 }
 

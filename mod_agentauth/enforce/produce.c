@@ -29,6 +29,44 @@ aa_filled_t aa_task_target(const aa_task_t *task, const char *query)
     return filled;
 }
 
+/* Of one message or one connection, or said by us (RFC 9110 s7.6.1). */
+static int is_framing(const char *name)
+{
+    static const char *const framing[] = {"Connection",
+                                          "Keep-Alive",
+                                          "Transfer-Encoding",
+                                          "Content-Length",
+                                          "Content-Type",
+                                          "Trailer",
+                                          "Upgrade",
+                                          "Proxy-Connection",
+                                          "Date",
+                                          "Server",
+                                          "Proxy-Authenticate",
+                                          "Set-Cookie",
+                                          NULL};
+
+    for (const char *const *one = framing; *one; one++)
+        if (!strcasecmp(*one, name))
+            return 1;
+    return !strncasecmp(name, "AgentAuth-", 10);
+}
+
+apr_table_t *aa_task_headers(const aa_backend_answer_t *answer, apr_pool_t *p)
+{
+    apr_table_t *headers = apr_table_make(p, 8);
+    const apr_array_header_t *all =
+        answer->headers ? apr_table_elts(answer->headers) : NULL;
+
+    for (int i = 0; all && i < all->nelts; i++) {
+        const apr_table_entry_t *e = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
+
+        if (!is_framing(e->key))
+            apr_table_add(headers, e->key, e->val);
+    }
+    return headers;
+}
+
 void aa_task_pass(aa_task_t *task, const aa_backend_answer_t *answer,
                   apr_pool_t *p)
 {
@@ -37,6 +75,7 @@ void aa_task_pass(aa_task_t *task, const aa_backend_answer_t *answer,
     reply->status = answer->status;
     reply->content_type =
         answer->content_type ? apr_pstrdup(p, answer->content_type) : NULL;
+    reply->headers = aa_task_headers(answer, p);
     reply->body = apr_pstrmemdup(p, answer->body, answer->len);
     reply->len = answer->len;
     task->reply = reply;
@@ -101,7 +140,8 @@ static apr_status_t look_at(aa_task_t *task, const aa_side_t *side,
 
     if (rv != APR_SUCCESS)
         return rv;
-    if (answer.status == 404 || answer.status == task->rule->hidden_status)
+    if (answer.status == 404 ||
+        (answer.status >= 300 && answer.status == task->rule->hidden_status))
         return aa_task_hide(task, NULL, "it is missing");
     if (answer.status >= 300) {
         aa_task_pass(task, &answer, task->p);

@@ -91,12 +91,13 @@ static json_t *rule_filter(const aa_task_t *task)
 static apr_status_t stamp(aa_edit_t *edit)
 {
     const char *path = edit->task->rule->stamp;
-    json_t *pairs, *object;
+    json_t *filter = rule_filter(edit->task), *pairs, *object;
     int rest, clash;
     apr_status_t rv;
 
-    aa_filter_pairs(&pairs, &rest, &clash, rule_filter(edit->task),
-                    edit->task->p);
+    if (json_is_false(filter)) /* nothing that bears a stamp is asked for */
+        return APR_SUCCESS;
+    aa_filter_pairs(&pairs, &rest, &clash, filter, edit->task->p);
     if (clash)
         return aa_task_refuse(edit->task, AA_E_STAMP,
                               "the filter contradicts itself");
@@ -152,7 +153,12 @@ static apr_status_t answer_empty(aa_task_t *task)
     else if (rule->page.items)
         body = apr_pstrcat(task->p, "{\"", rule->page.items, "\":[]}", NULL);
     task->reason = "the search contradicts the filter";
-    return aa_task_reply(task, 200, "application/json", body, strlen(body));
+    (void)aa_task_reply(task, 200, "application/json", body, strlen(body));
+    if (rule->page.total) {
+        task->reply->headers = apr_table_make(task->p, 1);
+        apr_table_setn(task->reply->headers, rule->page.total, "0");
+    }
+    return APR_SUCCESS;
 }
 
 static apr_status_t restrict_search(aa_edit_t *edit)

@@ -48,13 +48,16 @@ apr_status_t aa_task_hide(aa_task_t *task, const aa_ask_t *ask,
 /** An answer of ours. */
 apr_status_t aa_task_reply(aa_task_t *task, int status, const char *type,
                            const char *body, apr_size_t len);
+/** Header fields of the backend's answer that an answer of ours takes over. */
+apr_table_t *aa_task_headers(const aa_backend_answer_t *answer, apr_pool_t *p);
 /** The backend's own answer, copied into @a p. */
 void aa_task_pass(aa_task_t *task, const aa_backend_answer_t *answer,
                   apr_pool_t *p);
 /** The request's path and query as the backend is asked for them.
  *  @param query raw; NULL: none */
 aa_filled_t aa_task_target(const aa_task_t *task, const char *query);
-/** The filters of the row's decisions in conjunction; NULL: all.
+/** The filters of the row's decisions in conjunction; NULL: all; false, which
+ *  matches nothing: no such event was decided.
  *  @param events "threads:read", … NULL: every one */
 json_t *aa_task_filter(const aa_task_t *task, const char *const *events);
 /** What a filter is matched against in @a object; borrowed, NULL: nothing.

@@ -281,7 +281,7 @@ class Decisions:
 def stamp(value, wanted):
     """In place: the server keeps only what is changed in what it handed out."""
     for member, v in (wanted or {}).items():
-        if member == "metadata" and isinstance(value.get(member), dict) and isinstance(v, dict):
+        if isinstance(value.get(member), dict) and isinstance(v, dict):
             value[member].update(v)
         else:
             value[member] = v

@@ -11,6 +11,7 @@ import { startLangGraph } from "../http/lib/langgraph.mjs";
 
 const ROUNDS = Number(process.argv[2] ?? 15);
 const TIMES = Number(process.argv[3] ?? 200); // of each row in a round
+const ON = (process.env.AA_BENCH_ON ?? "files agents real").split(" ");
 const TENANT = "t42";
 const MINE = 8192; // threads of TENANT in files: more than facts are kept
 
@@ -204,7 +205,7 @@ const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length 
 /** A row and those that have it for their base. */
 function groups() {
   return ROWS.map((row, i) => ({ row, i }))
-    .filter(({ row }) => row.base === undefined)
+    .filter(({ row }) => row.base === undefined && ON.includes(row.on))
     .map(({ row, i }) => [row, ...ROWS.filter((other) => other.base === i)]);
 }
 
@@ -275,7 +276,9 @@ async function main() {
     return started;
   };
   try {
-    const backends = { files: await kept(startFiles()), agents: await kept(startAgents()), real: await kept(startReal()) };
+    const start = { files: startFiles, agents: startAgents, real: startReal };
+    const backends = {};
+    for (const name of ON) backends[name] = await kept(start[name]());
     const names = Object.keys(backends);
     const ways = {};
     for (const way of Object.keys(WAYS))
@@ -286,6 +289,7 @@ async function main() {
       const rounds = await measure(group, clientOf);
       group.forEach((row, k) => print(row.name, rounds[k], k ? rounds[0] : null, row.goal));
     }
+    if (!ON.includes("agents")) return;
     const lags = await measureLag(clientOf);
     ["event lag: plain proxy", "  headers", "  gateway"].forEach((name, k) => print(name, lags[k], k ? lags[0] : null));
   } finally {

@@ -6,6 +6,7 @@
  * to it writes where nobody looks. So only origins that the administrator
  * trusts are let through. */
 #include <string.h>
+#include <ifaddrs.h>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <arpa/inet.h>
@@ -22,30 +23,42 @@ static int is_local_v4(const struct in_addr *address)
     return host >> 24 == 127 || host >> 24 == 0 || host >> 16 == 0xa9fe;
 }
 
+/* An IPv4 address, itself or in one of IPv6: mapped, compatible, or behind the
+ * prefix of NAT64 (RFC 6052 s2.1). */
+static int v4_of(struct in_addr *v4, const struct sockaddr *address)
+{
+    static const unsigned char nat64[12] = {0, 0x64, 0xff, 0x9b};
+    const struct in6_addr *v6;
+
+    if (address->sa_family == AF_INET) {
+        *v4 = ((const struct sockaddr_in *)address)->sin_addr;
+        return 1;
+    }
+    v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
+    memcpy(v4, v6->s6_addr + 12, sizeof(*v4));
+    return IN6_IS_ADDR_V4MAPPED(v6) || IN6_IS_ADDR_V4COMPAT(v6) ||
+           !memcmp(v6->s6_addr, nat64, sizeof(nat64));
+}
+
 static int is_local(const struct sockaddr *address)
 {
     const struct in6_addr *v6;
     struct in_addr v4;
 
-    if (address->sa_family == AF_INET)
-        return is_local_v4(&((const struct sockaddr_in *)address)->sin_addr);
-    v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
-    if (IN6_IS_ADDR_V4MAPPED(v6)) {
-        memcpy(&v4, v6->s6_addr + 12, sizeof(v4));
+    if (v4_of(&v4, address))
         return is_local_v4(&v4);
-    }
+    v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
     return IN6_IS_ADDR_LOOPBACK(v6) || IN6_IS_ADDR_UNSPECIFIED(v6) ||
            IN6_IS_ADDR_LINKLOCAL(v6);
 }
 
 static int same_address(const struct sockaddr *a, const struct sockaddr *b)
 {
-    if (a->sa_family != b->sa_family)
-        return 0;
-    if (a->sa_family == AF_INET)
-        return !memcmp(&((const struct sockaddr_in *)a)->sin_addr,
-                       &((const struct sockaddr_in *)b)->sin_addr,
-                       sizeof(struct in_addr));
+    struct in_addr v4_a, v4_b;
+    int has_a = v4_of(&v4_a, a), has_b = v4_of(&v4_b, b);
+
+    if (has_a || has_b)
+        return has_a && has_b && v4_a.s_addr == v4_b.s_addr;
     return !memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
                    &((const struct sockaddr_in6 *)b)->sin6_addr,
                    sizeof(struct in6_addr));
@@ -58,6 +71,23 @@ static struct addrinfo *resolve(const aa_http_place_t *place)
     return getaddrinfo(place->host, place->port, &hints, &found) ? NULL : found;
 }
 
+/* A backend beside us that listens everywhere answers at these as well. */
+static int is_ours(const struct sockaddr *address)
+{
+    struct ifaddrs *all = NULL;
+    int found = 0;
+
+    if (getifaddrs(&all) != 0)
+        return 1;
+    for (const struct ifaddrs *one = all; one && !found; one = one->ifa_next)
+        found = one->ifa_addr &&
+                (one->ifa_addr->sa_family == AF_INET ||
+                 one->ifa_addr->sa_family == AF_INET6) &&
+                same_address(one->ifa_addr, address);
+    freeifaddrs(all);
+    return found;
+}
+
 /* What the name leads to now, looked at address by address. */
 static const char *leads_back(const struct addrinfo *there,
                               const struct addrinfo *backend)
@@ -65,6 +95,8 @@ static const char *leads_back(const struct addrinfo *there,
     for (; there; there = there->ai_next) {
         if (is_local(there->ai_addr))
             return "it leads to a loopback or link-local address";
+        if (is_ours(there->ai_addr))
+            return "it leads to this machine";
         for (const struct addrinfo *b = backend; b; b = b->ai_next)
             if (same_address(there->ai_addr, b->ai_addr))
                 return "it leads to the backend's host";

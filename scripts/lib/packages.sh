@@ -69,3 +69,11 @@ need_node() {
   hash -r
   [ "$(node_major)" -ge 20 ]
 }
+
+# need_npm DIR LOG: the packages of DIR/package-lock.json, unless they are there
+need_npm() {
+  [ ! -e "$1/node_modules/.package-lock.json" ] || return 0
+  echo "fetching: the npm packages of $1"
+  (cd "$1" && npm ci --no-audit --no-fund) >>"$2" 2>&1 ||
+    { tail -n 15 "$2" >&2; return 1; }
+}

@@ -155,7 +155,8 @@ typedef struct aa_rule_t {
     int nasks;
     const char *const *events; /* whose filters the check, `stamp`, `keep`,
                                   `restrict_to`, `sent`, `copies` and what is
-                                  created use; NULL: all of the row */
+                                  created use; NULL: all of the row. When none
+                                  of them was decided, nothing satisfies them */
     aa_check_e check;
     aa_page_t page;
     const char *stamp;        /* object that the equality keys are put into; "."

@@ -12,22 +12,21 @@ static apr_status_t body_of(json_t **body, aa_task_t *task,
                             const aa_create_t *create, const json_t *element)
 {
     json_t *filter = aa_task_filter(task, task->rule->events);
-    json_t *pairs, *stamp;
-    int rest, clash;
+    json_t *said, *made;
 
     if (aa_template_json(body, create->body, task, element) != APR_SUCCESS)
         return aa_task_refuse(task, AA_E_ENFORCE_BODY, "%s cannot be filled in",
                               create->path);
-    stamp = create->stamp ? aa_member_at(*body, create->stamp) : *body;
-    stamp = aa_json_own(
-        json_is_object(stamp) ? json_deep_copy(stamp) : json_object(), task->p);
-    aa_filter_pairs(&pairs, &rest, &clash, filter, task->p);
-    json_object_update(stamp, pairs);
-    if (create->stamp)
-        aa_member_set(*body, create->stamp, stamp);
+    said = create->stamp ? aa_member_at(*body, create->stamp) : *body;
+    made = aa_json_own(
+        json_is_object(said) ? json_deep_copy(said) : json_object(), task->p);
+    if (create->stamp) {
+        json_object_update(made, aa_task_stamp(task, create->stamp));
+        aa_member_set(*body, create->stamp, made);
+    }
     else
-        *body = stamp;
-    if (!filter || aa_filter_match(filter, stamp))
+        json_object_update(*body = made, aa_task_stamp(task, "."));
+    if (!filter || aa_filter_match(filter, made))
         return APR_SUCCESS;
     return aa_task_refuse(task, AA_E_STAMP,
                           "what would be made does not satisfy the filter");

@@ -106,6 +106,22 @@ json_t *aa_task_filter(const aa_task_t *task, const char *const *events)
     return aa_task_decided(task, events) ? filter : json_false();
 }
 
+json_t *aa_task_stamp(const aa_task_t *task, const char *member)
+{
+    const aa_policy_verdict_t *verdict = task->verdict;
+    json_t *stamp = aa_json_own(json_object(), task->p), *pairs;
+    int rest, clash;
+
+    for (int i = 0; i < verdict->ndecisions; i++)
+        if (is_event(&verdict->decisions[i], task->rule->events))
+            json_object_update(
+                stamp, json_object_get(verdict->decisions[i].set, member));
+    aa_filter_pairs(&pairs, &rest, &clash,
+                    aa_task_filter(task, task->rule->events), task->p);
+    json_object_update(stamp, pairs);
+    return stamp;
+}
+
 /* The members of the first one, overlaid by others of the object itself. */
 static const json_t *overlay(const char *const *match, const json_t *object,
                              apr_pool_t *p)
@@ -243,10 +259,25 @@ static void remember_location(const aa_task_t *task, const char *location)
 
 /* -------------------------------------------------------------------- steps */
 
+/* Without a rule nothing carries a filter, nor a change that is not the
+ * body's. */
+static int wants_rule(const aa_task_t *task)
+{
+    const aa_policy_verdict_t *verdict = task->verdict;
+
+    if (verdict->effect == AA_POLICY_FILTER)
+        return 1;
+    for (int i = 0; i < verdict->ndecisions; i++)
+        if (verdict->decisions[i].set &&
+            aa_route_body(task->match->route) != AA_BODY_JSON)
+            return 1;
+    return 0;
+}
+
 static apr_status_t step_rule(aa_task_t *task)
 {
     if (!task->rule) {
-        if (task->verdict->effect == AA_POLICY_FILTER)
+        if (wants_rule(task))
             return aa_task_refuse(task, AA_E_NO_RULE, "%s has no enforce",
                                   aa_route_name(task->match->route));
         return APR_SUCCESS;

@@ -228,7 +228,7 @@ static apr_status_t read_answer(apr_size_t *n, scan_t *scan,
 
     if (rv != APR_SUCCESS)
         return rv;
-    list = items ? json_object_get(json, items) : json;
+    list = items ? aa_member_at(json, items) : json;
     if (!json_is_array(list))
         return aa_task_refuse(scan->task, AA_E_BACKEND,
                               "its answer is no list");
@@ -302,19 +302,35 @@ static apr_status_t all_pages(scan_t *scan)
 /* ------------------------------------------------------------------ the answer
  */
 
+/* "a.b": {"a":{"b": */
+void aa_list_around(const char **head, const char **tail, const char *items,
+                    apr_pool_t *p)
+{
+    *head = *tail = "";
+    while (items) {
+        size_t n = strcspn(items, ".");
+
+        *head = apr_pstrcat(p, *head, "{\"", apr_pstrmemdup(p, items, n),
+                            "\":", NULL);
+        *tail = apr_pstrcat(p, *tail, "}", NULL);
+        items = items[n] ? items + n + 1 : NULL;
+    }
+}
+
 static const char *joined(apr_size_t *len, const scan_t *scan)
 {
-    const char *items = scan->page->items;
     apr_pool_t *p = scan->task->p;
     const aa_span_t *texts = (const aa_span_t *)scan->texts->elts;
-    const char *head = items ? apr_pstrcat(p, "{\"", items, "\":[", NULL) : "[";
-    apr_size_t size = strlen(head) + 3;
+    const char *head, *tail;
+    apr_size_t size = 3;
     char *text, *to;
 
+    aa_list_around(&head, &tail, scan->page->items, p);
     for (int i = 0; i < scan->texts->nelts; i++)
         size += texts[i].len + 1;
-    to = text = apr_palloc(p, size);
+    to = text = apr_palloc(p, size + strlen(head) + strlen(tail));
     to = apr_cpystrn(to, head, strlen(head) + 1);
+    *to++ = '[';
     for (int i = 0; i < scan->texts->nelts; i++) {
         if (i)
             *to++ = ',';
@@ -322,9 +338,7 @@ static const char *joined(apr_size_t *len, const scan_t *scan)
         to += texts[i].len;
     }
     *to++ = ']';
-    if (items)
-        *to++ = '}';
-    *to = '\0';
+    to = apr_cpystrn(to, tail, strlen(tail) + 1);
     *len = (apr_size_t)(to - text);
     return text;
 }

@@ -212,23 +212,6 @@ apr_status_t aa_step_batch(aa_task_t *task)
 /* --------------------------------------------------------------------- copies
  */
 
-/* What the policy sets on a copy, and its filter's equality over it. */
-static json_t *copy_stamp(const aa_task_t *task, const char *member)
-{
-    const aa_policy_verdict_t *verdict = task->verdict;
-    json_t *stamp = aa_json_own(json_object(), task->p), *pairs;
-    int rest, clash;
-
-    for (int i = 0; i < verdict->ndecisions; i++)
-        if (!strcmp(verdict->decisions[i].action, "create"))
-            json_object_update(
-                stamp, json_object_get(verdict->decisions[i].set, member));
-    aa_filter_pairs(&pairs, &rest, &clash,
-                    aa_task_filter(task, task->rule->events), task->p);
-    json_object_update(stamp, pairs);
-    return stamp;
-}
-
 /* A copy that would be nobody's, or another's, is removed again. */
 static apr_status_t remove_copy(aa_task_t *task, const char *target,
                                 aa_code_e code, const char *why)
@@ -301,7 +284,7 @@ apr_status_t aa_step_copy(aa_task_t *task)
 
     if (!task->rule->copies)
         return APR_SUCCESS;
-    stamp = copy_stamp(task, task->rule->match[0]);
+    stamp = aa_task_stamp(task, task->rule->match[0]);
     if (!json_object_size(stamp) && !aa_task_filter(task, task->rule->events))
         return APR_SUCCESS;
     rv = forward(&answer, task);

@@ -153,12 +153,11 @@ static apr_status_t keep(aa_edit_t *edit)
 static apr_status_t answer_empty(aa_task_t *task)
 {
     const aa_rule_t *rule = task->rule;
-    const char *body = "[]";
+    int counts = rule->check == AA_CHECK_COUNT;
+    const char *head, *tail, *body;
 
-    if (rule->check == AA_CHECK_COUNT)
-        body = "0";
-    else if (rule->page.items)
-        body = apr_pstrcat(task->p, "{\"", rule->page.items, "\":[]}", NULL);
+    aa_list_around(&head, &tail, counts ? NULL : rule->page.items, task->p);
+    body = apr_pstrcat(task->p, head, counts ? "0" : "[]", tail, NULL);
     task->reason = "the search contradicts the filter";
     (void)aa_task_reply(task, 200, "application/json", body, strlen(body));
     if (rule->page.total) {

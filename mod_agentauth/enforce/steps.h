@@ -30,6 +30,9 @@ AA_CHECKED apr_status_t aa_step_created(aa_task_t *task);
 
 /* list.c: lists and counts that are filtered here */
 AA_CHECKED apr_status_t aa_step_list(aa_task_t *task);
+/** What stands around a list that is the member @a items; NULL: nothing. */
+void aa_list_around(const char **head, const char **tail, const char *items,
+                    apr_pool_t *p);
 
 /* produce.c: answers that are fetched and looked at here */
 AA_CHECKED apr_status_t aa_step_object(aa_task_t *task);
@@ -62,6 +65,9 @@ aa_filled_t aa_task_target(const aa_task_t *task, const char *query);
 json_t *aa_task_filter(const aa_task_t *task, const char *const *events);
 /** 1 when one of these was decided. @param events as above */
 int aa_task_decided(const aa_task_t *task, const char *const *events);
+/** What the rule's events put into an object: what handlers set in @a member,
+ *  and the filter's equality over it. A new object. */
+json_t *aa_task_stamp(const aa_task_t *task, const char *member);
 /** What a filter is matched against in @a object; borrowed, NULL: nothing.
  *  @param match as in the rule */
 const json_t *aa_task_view(const aa_task_t *task, const char *const *match,

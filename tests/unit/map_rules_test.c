@@ -317,7 +317,7 @@ static const char *page_text(void)
     return text;
 }
 
-/* Those that rule_words_test.c tries, each with a row in a table of the page. */
+/* Those that rule_words_test.c tries: each has a row in a table. */
 static void page_has_every_word(void **state)
 {
     static const char *const words[] = {

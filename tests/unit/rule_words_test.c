@@ -218,6 +218,10 @@ static const struct {
     {"create with a body that is a text",
      ROW("ask_first = { '/b', create = { path = '/b', body = '{id}' } }"),
      "create: body must be a table of names"},
+    {"create with an item among names",
+     ROW("ask_first = { '/b', create = { path = '/b',"
+         " body = { 'x', a = 1 } } }"),
+     "create: body has names, not items"},
     {"create with a list",
      ROW("ask_first = { '/b', create = { path = '/b',"
          " body = { a = { '{id}' } } } }"),

@@ -169,9 +169,12 @@ apr_status_t aa_task_query(aa_backend_answer_t *answer, aa_task_t *task,
                            const char *body, apr_size_t len)
 {
     const char *why = NULL;
-    apr_status_t rv = task->backend->ask(task->backend, answer, &why, method,
-                                         target, body, len, task->p);
+    apr_status_t rv;
 
+    if (!len && !strcmp(method, "GET"))
+        body = NULL; /* one that was dropped is still replaced, by nothing */
+    rv = task->backend->ask(task->backend, answer, &why, method, target, body,
+                            len, task->p);
     if (rv == APR_TIMEUP)
         return aa_task_refuse(task, AA_E_BACKEND_TIME, "%s %s: %s", method,
                               target, why ? why : "no answer in time");

@@ -6,6 +6,7 @@
  * to it writes where nobody looks. So only origins that the administrator
  * trusts are let through. */
 #include <string.h>
+#include <ifaddrs.h>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <arpa/inet.h>
@@ -22,45 +23,45 @@ static int is_local_v4(const struct in_addr *address)
     return host >> 24 == 127 || host >> 24 == 0 || host >> 16 == 0xa9fe;
 }
 
-static const struct in6_addr *v6_of(const struct sockaddr *address)
+/* An IPv4 address, itself or in one of IPv6: mapped, compatible, or behind the
+ * prefix of NAT64 (RFC 6052 s2.1). */
+static int v4_of(struct in_addr *v4, const struct sockaddr *address)
 {
-    return &((const struct sockaddr_in6 *)address)->sin6_addr;
-}
-
-/* A v4 address, also one inside of v6: mapped, compatible or NAT64. "::" and
- * "::1" are 0.0.0.0 and 0.0.0.1 so. */
-static int is_v4(struct in_addr *v4, const struct sockaddr *address)
-{
-    static const unsigned char prefixes[][12] = {
-        {0}, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, {0, 0x64, 0xff, 0x9b}};
+    static const unsigned char nat64[12] = {0, 0x64, 0xff, 0x9b};
+    const struct in6_addr *v6;
 
     if (address->sa_family == AF_INET) {
         *v4 = ((const struct sockaddr_in *)address)->sin_addr;
         return 1;
     }
-    memcpy(v4, v6_of(address)->s6_addr + 12, sizeof(*v4));
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
-        if (!memcmp(v6_of(address), prefixes[i], sizeof(prefixes[i])))
-            return 1;
-    return 0;
+    v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
+    memcpy(v4, v6->s6_addr + 12, sizeof(*v4));
+    return IN6_IS_ADDR_V4MAPPED(v6) || IN6_IS_ADDR_V4COMPAT(v6) ||
+           !memcmp(v6->s6_addr, nat64, sizeof(nat64));
 }
 
 static int is_local(const struct sockaddr *address)
 {
+    const struct in6_addr *v6;
     struct in_addr v4;
 
-    return is_v4(&v4, address) ? is_local_v4(&v4)
-                               : IN6_IS_ADDR_LINKLOCAL(v6_of(address));
+    if (v4_of(&v4, address))
+        return is_local_v4(&v4);
+    v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(v6) || IN6_IS_ADDR_UNSPECIFIED(v6) ||
+           IN6_IS_ADDR_LINKLOCAL(v6);
 }
 
 static int same_address(const struct sockaddr *a, const struct sockaddr *b)
 {
-    struct in_addr a4, b4;
-    int is_a4 = is_v4(&a4, a), is_b4 = is_v4(&b4, b);
+    struct in_addr v4_a, v4_b;
+    int has_a = v4_of(&v4_a, a), has_b = v4_of(&v4_b, b);
 
-    if (is_a4 || is_b4)
-        return is_a4 && is_b4 && !memcmp(&a4, &b4, sizeof(a4));
-    return !memcmp(v6_of(a), v6_of(b), sizeof(struct in6_addr));
+    if (has_a || has_b)
+        return has_a && has_b && v4_a.s_addr == v4_b.s_addr;
+    return !memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
+                   &((const struct sockaddr_in6 *)b)->sin6_addr,
+                   sizeof(struct in6_addr));
 }
 
 static struct addrinfo *resolve(const aa_http_place_t *place)
@@ -70,6 +71,23 @@ static struct addrinfo *resolve(const aa_http_place_t *place)
     return getaddrinfo(place->host, place->port, &hints, &found) ? NULL : found;
 }
 
+/* A backend beside us that listens everywhere answers at these as well. */
+static int is_ours(const struct sockaddr *address)
+{
+    struct ifaddrs *all = NULL;
+    int found = 0;
+
+    if (getifaddrs(&all) != 0)
+        return 1;
+    for (const struct ifaddrs *one = all; one && !found; one = one->ifa_next)
+        found = one->ifa_addr &&
+                (one->ifa_addr->sa_family == AF_INET ||
+                 one->ifa_addr->sa_family == AF_INET6) &&
+                same_address(one->ifa_addr, address);
+    freeifaddrs(all);
+    return found;
+}
+
 /* What the name leads to now, looked at address by address. */
 static const char *leads_back(const struct addrinfo *there,
                               const struct addrinfo *backend)
@@ -77,6 +95,8 @@ static const char *leads_back(const struct addrinfo *there,
     for (; there; there = there->ai_next) {
         if (is_local(there->ai_addr))
             return "it leads to a loopback or link-local address";
+        if (is_ours(there->ai_addr))
+            return "it leads to this machine";
         for (const struct addrinfo *b = backend; b; b = b->ai_next)
             if (same_address(there->ai_addr, b->ai_addr))
                 return "it leads to the backend's host";

@@ -18,7 +18,7 @@ const WAYS = {
   gateway: "AgentAuthEnforce gateway",
 };
 
-function config({ issuer, backendPort, enforce, more = "" }) {
+function config({ issuer, backendPort, enforce, more = "", server = "" }) {
   const section = (httpd) =>
     issuer
       ? `<AgentAuthIssuer ${issuer.url}>
@@ -27,14 +27,16 @@ function config({ issuer, backendPort, enforce, more = "" }) {
   AgentAuthIdentityPrefix ""
 </AgentAuthIssuer>`
       : "";
-  return (httpd) => `${section(httpd)}
+  // The agent server closes a connection that was idle for 5 s.
+  return (httpd) => `${server}
+${section(httpd)}
 <Location "/">
   AuthType AgentAuth
   Require valid-user
   AgentAuthPolicy "${httpd.path("policy.lua")}"
   ${WAYS[enforce]}
   ${more}
-  ProxyPass http://127.0.0.1:${backendPort}/ flushpackets=on
+  ProxyPass http://127.0.0.1:${backendPort}/ flushpackets=on ttl=3
 </Location>`;
 }
 
@@ -45,8 +47,9 @@ function config({ issuer, backendPort, enforce, more = "" }) {
  * @param enforce headers: the server has the adapter of the docs; gateway: it
  *                has no authentication at all
  * @param more    further directives of the place
+ * @param server  of the server
  */
-export async function startAgents({ mpm = "event", policy, bearer, enforce = "headers", more }) {
+export async function startAgents({ mpm = "event", policy, bearer, enforce = "headers", more, server: lines }) {
   const issuer = bearer ? makeIssuer("https://issuer.test", "gateway") : null;
   const gates = await startGates();
   const undo = [() => gates.close()];
@@ -58,7 +61,7 @@ export async function startAgents({ mpm = "event", policy, bearer, enforce = "he
       mpm,
       serverName: SERVER_NAME,
       modules: ["proxy", "proxy_http"],
-      config: config({ issuer, backendPort: 9, enforce, more }),
+      config: config({ issuer, backendPort: 9, enforce, more, server: lines }),
       async prepare(h) {
         await h.write("policy.lua", policy);
         if (issuer) await h.write("issuer.json", issuer.jwks);
@@ -75,7 +78,7 @@ export async function startAgents({ mpm = "event", policy, bearer, enforce = "he
       },
     });
     undo.push(() => server.stop());
-    await httpd.configure(config({ issuer, backendPort: server.port, enforce, more }));
+    await httpd.configure(config({ issuer, backendPort: server.port, enforce, more, server: lines }));
     await httpd.graceful();
 
     const credentials = {};

@@ -94,11 +94,15 @@ async function startWorld({ mpm, policy, bearer }) {
       raw(name, method, path, json, more = {}) {
         const body = json === undefined ? undefined : JSON.stringify(json);
         const type = body ? { "Content-Type": "application/json" } : {};
-        return fetch(httpd.url + path, {
-          method,
-          headers: { ...headers(name), ...type, ...more },
-          body,
-        });
+        const ask = () =>
+          fetch(httpd.url + path, {
+            method,
+            headers: { ...headers(name), ...type, ...more },
+            body,
+          });
+        /* httpd may end an idle child, and its idle connections with it, while
+         * a request is on its way (RFC 9110 s9.2.2). */
+        return method === "GET" ? ask().catch(ask) : ask();
       },
     };
   } catch (error) {

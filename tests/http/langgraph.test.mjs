@@ -36,6 +36,9 @@ function config({ issuer, backendPort }) {
 </Location>`;
 }
 
+/* How a client learns that its idle connection had ended. */
+const CLOSED = ["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"];
+
 /**
  * Gateway and agent server. The server needs the gateway's address for its
  * keys and the gateway the server's for its proxy: so the gateway starts with
@@ -102,7 +105,10 @@ async function startWorld({ mpm, policy, bearer }) {
           });
         /* httpd may end an idle child, and its idle connections with it, while
          * a request is on its way (RFC 9110 s9.2.2). */
-        return method === "GET" ? ask().catch(ask) : ask();
+        return ask().catch((error) => {
+          if (method !== "GET" || !CLOSED.includes(error.cause?.code)) throw error;
+          return ask();
+        });
       },
     };
   } catch (error) {

@@ -317,6 +317,7 @@ describe("the adapter by itself", () => {
           if (typeof answer === "number") assert.throws(() => on(event, given), { status: answer }, event);
           else assert.deepEqual(on(event, given), answer, event);
           if (after) assert.deepEqual(given, after);
+          assert.equal({}.polluted, undefined);
           if (metadata) assert.equal(given.metadata, metadata, "stamped in place");
         }
       });

@@ -234,6 +234,7 @@ class Decisions {
 /** In place: copy keeps only what is changed in the object it handed out. */
 function stamp(value, set) {
   for (const [member, wanted] of Object.entries(set ?? {})) {
+    if (member === "__proto__") continue;
     if (isObject(value[member]) && isObject(wanted)) {
       for (const [key, v] of Object.entries(wanted))
         if (key !== "__proto__") value[member][key] = v;

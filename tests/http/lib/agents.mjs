@@ -11,6 +11,9 @@ const SERVER_NAME = "gateway.test";
 const AUDIENCE = "agents";
 const PERMISSIONS = { alice: [], bob: [], admin: ["admin"] };
 
+/* How a client learns that its idle connection had ended. */
+const CLOSED = ["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"];
+
 const WAYS = {
   headers: `AgentAuthEnforce headers
   AgentAuthPassAs both
@@ -103,10 +106,17 @@ export async function startAgents({ mpm = "event", policy, bearer, enforce = "he
       raw(name, method, path, json, more = {}) {
         const body = json === undefined ? undefined : JSON.stringify(json);
         const type = body ? { "Content-Type": "application/json" } : {};
-        return fetch(httpd.url + path, {
-          method,
-          headers: { ...headers(name), ...type, ...more },
-          body,
+        const ask = () =>
+          fetch(httpd.url + path, {
+            method,
+            headers: { ...headers(name), ...type, ...more },
+            body,
+          });
+        /* httpd may end an idle child, and its idle connections with it, while
+         * a request is on its way (RFC 9110 s9.2.2). */
+        return ask().catch((error) => {
+          if (method !== "GET" || !CLOSED.includes(error.cause?.code)) throw error;
+          return ask();
         });
       },
     };

@@ -4,12 +4,14 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { networkInterfaces } from "node:os";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { startTenants } from "./lib/tenants.mjs";
+import { gatewayPlace, startTenants } from "./lib/tenants.mjs";
 
 describe("requests that are odd, not wrong", () => {
   let world, T;
   before(async () => {
-    world = await startTenants();
+    world = await startTenants({
+      config: (httpd, backend) => gatewayPlace(httpd, backend.url, "AgentAuthWebhookOrigin *"),
+    });
   });
   after(() => world?.stop());
   beforeEach(async () => {

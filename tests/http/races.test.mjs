@@ -141,6 +141,52 @@ for (const mpm of ["event", "prefork"])
       for (const run of backend.runs.values()) if (run.thread_id === id) assert.equal(run.metadata.owner, winner);
     });
 
+    /* A backend that looks, waits, and writes without another look. */
+    for (const [line, body, lost] of [
+      ["POST /threads", (id) => ({ thread_id: id }), 409],
+      ["POST /threads/ID/runs", () => ({ assistant_id: "agent", if_not_exists: "create", input: {} }), 404],
+    ])
+      test(`two make one id by ${line}, and the later one would win`, async () => {
+        const id = randomUUID();
+        let arrived, open, asked = 0;
+        const arrival = new Promise((resolve) => (arrived = resolve));
+        const opened = new Promise((resolve) => (open = resolve));
+        backend.say("POST /threads", async (answer) => {
+          const made = JSON.parse(backend.seen.at(-1).text);
+          const there = backend.threads.has(id);
+          asked++;
+          arrived();
+          await opened;
+          if (there) return answer.text(409, "Thread already exists");
+          answer.json(backend.make(id, made.metadata));
+        }, { always: true });
+        const names = ["alice", "bob"];
+        const answers = Promise.all(names.map((who) => world.ask(who, line.replace("ID", id), body(id))));
+        await arrival;
+        await turns(world);
+        assert.equal(asked, 1, "the other one waits");
+        open();
+        const got = await answers;
+        const at = got.findIndex(({ status }) => status === 200);
+        assert.equal(got[1 - at]?.status, lost, got.map(({ status, text }) => `${status} ${text}`).join("; "));
+        assert.equal(backend.threads.get(id).metadata.owner, names[at]);
+      });
+
+    /* Made on the way, but not yet run on. */
+    test("deleted under a run that made its thread", async () => {
+      const id = randomUUID();
+      const gate = backend.hold(`POST /threads/${id}/runs`);
+      const run = world.ask("alice", `POST /threads/${id}/runs`, { assistant_id: "agent", if_not_exists: "create", input: {} });
+      await gate.arrived;
+      const gone = world.ask("alice", `DELETE /threads/${id}`);
+      const waiting = pending(gone);
+      await turns(world);
+      assert.equal(waiting.done, false, "deleted between the two");
+      gate.open();
+      assert.equal((await run).status, 200);
+      assert.equal((await gone).status, 204);
+    });
+
     test("an id in another spelling is another's, or nobody's", async () => {
       const loud = T.toUpperCase();
       const make = await world.ask("bob", "POST /threads", { thread_id: loud });

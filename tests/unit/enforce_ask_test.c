@@ -502,7 +502,12 @@ static void facts_during_a_change(void **state)
     assert_int_equal(
         aa_object_recall(&fact, &len, t->objects, &key, t->now, t->p),
         APR_ENOENT);
+    aa_object_remember(t->objects, &key, aa_object_version(t->objects, &key),
+                       "{}", 2, t->now);
     aa_enforce_end(&change, NULL);
+    assert_int_equal(
+        aa_object_recall(&fact, &len, t->objects, &key, t->now, t->p),
+        APR_ENOENT);
     has_thread(t, "own", THEIRS);
     comes(t, "GET", "/threads/own/state", NULL,
           "404 Thread with ID own not found");

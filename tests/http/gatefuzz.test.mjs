@@ -323,7 +323,7 @@ function make(n) {
     while (chance(0.35)) json = mutate(json);
     // Members that are all there at once hide one another.
     if (chance(0.5) && json && !Array.isArray(json)) for (const key of Object.keys(json)) if (chance(0.3)) delete json[key];
-    body = written(json);
+    body = chance(0.97) ? written(json) : undefined;
     if (body !== undefined) {
       headers["Content-Type"] = pick(TYPES);
       if (!headers["Transfer-Encoding"]) headers["Content-Length"] = Buffer.byteLength(body);

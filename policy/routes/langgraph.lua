@@ -183,7 +183,8 @@ route { "PATCH", "/threads/{thread_id}",
 
 route { "DELETE", "/threads/{thread_id}",
   events = { { "threads", "delete", value = thread } },
-  enforce = { ask_first = { the_thread, hold = "exclusive" },
+  -- The server keeps the events of protocol v2 for an id, not for its thread.
+  enforce = { ask_first = { the_thread, hold = "exclusive", retires = true },
               hidden = no_thread } }
 
 -- The new id and its metadata are the server's, so `metadata` starts absent:
@@ -631,7 +632,7 @@ route { "POST", "/threads/prune",
   events = { { "threads", "delete", value = { thread_ids = body } } },
   body = "json",
   enforce = { ask_first = { "/threads/{body.thread_ids}", each = true,
-                            hold = "exclusive" },
+                            hold = "exclusive", retires = true },
               hidden = missing("Thread not found") } }
 
 route { "GET", "/threads/{thread_id}/stream",

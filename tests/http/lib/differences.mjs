@@ -173,6 +173,12 @@ export const DIFFERENCES = [
     why: "the server keeps the first caller's identity for a thread; adapter: refused; the gateway asks each time",
   },
   {
+    row: "danger 5",
+    about: "the id of a deleted thread",
+    native: { leaks: true },
+    why: "the server keeps what streamed under an id; the gateway keeps the id for who deleted its thread",
+  },
+  {
     row: "danger 6",
     about: "through one's own thread",
     ...server({ leaks: true }),

@@ -27,10 +27,10 @@ local no_item = missing("Item not found")
 -- Answers that do not carry the thread's metadata: ask first.
 local the_thread = "/threads/{thread_id}"
 local reads_thread = { ask_first = the_thread, hidden = no_thread }
--- Who reads along does not cancel: that would be an update.
-local reads_along = { drop_query = { "cancel_on_disconnect" } }
+-- Who reads a thread does not cancel its runs by leaving.
 local streams_thread = { ask_first = the_thread, hidden = no_thread,
-                         rewrite = reads_along, stream = true }
+                         rewrite = { drop_query = { "cancel_on_disconnect" } },
+                         stream = true }
 -- Who calls is said by the gateway alone. The Python server takes it from a
 -- checkpoint and from the context as well, and both from an assistant.
 local function claims(at, cut)
@@ -272,8 +272,10 @@ route { "DELETE", "/threads/{thread_id}/runs/{run_id}",
                               same = { thread_id = "{thread_id}" } } },
               hidden = no_run } }
 
+-- Who reads along does not cancel: that would be an update.
 local reads_run = { ask_first = { the_thread, the_run }, hidden = no_thread,
-                    rewrite = reads_along, stream = true }
+                    rewrite = { drop_query = { "cancel_on_disconnect" } },
+                    stream = true }
 
 route { "GET", "/threads/{thread_id}/runs/{run_id}/join",
   events = { { "threads", "read", value = thread } },
@@ -332,7 +334,7 @@ route { "GET", "/runs/{run_id}/stream",
   events = { { "threads", "read" } },
   native_unchecked = true,
   enforce = { asks = "run", hidden = no_run, stream = true,
-              rewrite = reads_along } }
+              rewrite = { drop_query = { "cancel_on_disconnect" } } } }
 
 ------------------------------------------------------------------ 1. crons
 -- The JavaScript server answers 500 before any handler; the Python server has

@@ -112,8 +112,8 @@ typedef struct aa_ask_t {
     int optional; /* skipped when a {body.…} or {query.…} of the path is absent
                      or null */
     int each;     /* asked for each element of the body when the rule has
-                     `each`, else for each text of the {body.…} of its path, of
-                     which there is one; what is no list there is refused */
+                     `each`, else for each text of the last {body.…} of its
+                     path; what is no list there is refused */
     aa_absent_e absent;
     const aa_create_t *create; /* NULL: nothing is made */
     const json_t *exempt; /* {"created_by":"system"}: an object that has all of

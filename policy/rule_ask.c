@@ -115,9 +115,6 @@ static int check_words(const aa_rule_in_t *in, const aa_ask_t *ask)
 
     if (ask->each && !place)
         return aa_form_fail(in->form, "each: '%s' has no {body.…}", ask->path);
-    if (ask->each && !in->route->rule->each && strstr(place + 1, "{body."))
-        return aa_form_fail(in->form, "each: '%s' has more than one {body.…}",
-                            ask->path);
     if (!ask->each && place && in->route->rule->each)
         return aa_form_fail(
             in->form, "'%s' is asked for each element: each = true", ask->path);

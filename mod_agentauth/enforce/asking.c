@@ -80,11 +80,21 @@ static json_t *with_one(const char *member, const json_t *body, json_t *one,
     return copy && !json_object_set(copy, member, one) ? copy : NULL;
 }
 
+/* "/threads/{body.thread_id}/runs/{body.run_ids}": the last one is the list. */
+static const char *last_of_body(const char *path)
+{
+    const char *last = NULL;
+
+    for (; (path = strstr(path, "{body.")); path++)
+        last = path;
+    return last;
+}
+
 /* The list that is gone through. @param member of the body; NULL: all of it */
 static const json_t *list_of(const char **member, const aa_task_t *task,
                              const aa_ask_t *ask)
 {
-    const char *at = strstr(ask->path, "{body.");
+    const char *at = last_of_body(ask->path);
 
     *member = NULL;
     if (task->rule->each || !at)

@@ -56,7 +56,8 @@ static const struct {
     {"POST", "/threads/%/runs/stream", RUN, "404 Thread with ID % not found"},
     {"POST", "/threads/%/runs/wait", RUN, "404 Thread with ID % not found"},
     {"GET", "/threads/%/stream", NULL, "404 Thread with ID % not found"},
-    {"POST", "/runs/cancel?action=interrupt", "{\"thread_id\":\"%\"}", NO_RUN},
+    {"POST", "/runs/cancel?action=interrupt",
+     "{\"thread_id\":\"%\",\"run_ids\":[]}", NO_RUN},
     {"POST", "/threads/prune", "{\"thread_ids\":[\"%\"]}",
      "404 Thread not found"},
     {"PATCH", "/assistants/%", "{\"name\":\"n\"}", "404 Assistant not found"},
@@ -202,6 +203,29 @@ static void optional_objects(void **state)
           "404 Thread not found");
     comes(t, "POST", "/runs/crons",
           "{\"assistant_id\":\"sys\",\"thread_id\":{}}", "AGA0709");
+}
+
+/* The last place of a path is the list, the others are texts. */
+static void runs_of_a_list(void **state)
+{
+    static const char *const refused[] = {
+        "{\"thread_id\":\"own\"}",
+        "{\"thread_id\":\"own\",\"run_ids\":\"2\"}",
+        "{\"thread_id\":[\"own\"],\"run_ids\":[\"1\"]}",
+        "{\"thread_id\":\"own\",\"run_ids\":[[\"2\"]]}", NULL};
+    enforce_t *t = *state;
+
+    furnish(t);
+    has(t, "/threads/own/runs/1", "{\"run_id\":\"1\",\"thread_id\":\"own\"}");
+    has(t, "/threads/own/runs/2", "{\"run_id\":\"2\",\"thread_id\":\"bob\"}");
+    comes(t, "POST", "/runs/cancel",
+          "{\"thread_id\":\"own\",\"run_ids\":[\"1\"]}", "go");
+    comes(t, "POST", "/runs/cancel",
+          "{\"thread_id\":\"own\",\"run_ids\":[\"1\",\"2\"]}", NO_RUN);
+    comes(t, "POST", "/runs/cancel",
+          "{\"thread_id\":\"own\",\"run_ids\":[\"3\"]}", NO_RUN);
+    for (size_t i = 0; refused[i]; i++)
+        comes(t, "POST", "/runs/cancel", refused[i], "AGA0709");
 }
 
 /* ---------------------------------------------------------------- each */
@@ -743,6 +767,7 @@ int main(void)
         WITH_BACKEND(built_in_assistants),
         WITH_BACKEND(names_are_segments),
         WITH_BACKEND(optional_objects),
+        WITH_BACKEND(runs_of_a_list),
         WITH_BACKEND(each_of_a_list),
         WITH_BACKEND(each_of_no_list),
         WITH_BACKEND(each_of_no_batch),

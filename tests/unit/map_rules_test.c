@@ -351,7 +351,7 @@ static void examples_say_how(void **state)
         int rows, refused; /* by their rule */
     } examples[] = {
         {"crud", "docs/examples/routes/tickets.lua", 12 + 8, 1},
-        {"langgraph", "docs/examples/routes/python.lua", 70 + 3, 7},
+        {"langgraph", "docs/examples/routes/python.lua", 70 + 3, 8},
     };
     const char *files[2] = {NULL}, *why = NULL;
     const aa_routes_t *map;

@@ -83,6 +83,12 @@ export const DIFFERENCES = [
     why: "the server has no crons and says so to everybody; the gateway asks for the thread first",
   })),
   {
+    row: "POST /runs/crons/search",
+    about: "under a filter",
+    gateway: { status: 502, code: "AGA0702" },
+    why: "the gateway searches itself, and what the server answers is no list",
+  },
+  {
     row: "DELETE /runs/crons/{cron_id}",
     about: "everyone",
     gateway: REFUSED,

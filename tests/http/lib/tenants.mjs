@@ -20,7 +20,7 @@ ${lines}
  * @param options of startHttpd; policy, names: who there is
  * @param options.config(httpd, backend): the configuration
  */
-export async function startTenants({ policy = OWNERS, names = ["alice", "bob"], config, ...options } = {}) {
+export async function startTenants({ policy = OWNERS, names = ["alice", "bob"], config, prepare, ...options } = {}) {
   const backend = await startThreads();
   const world = { backend, keys: {} };
   const makeConfig = config ?? ((httpd) => gatewayPlace(httpd, backend.url));
@@ -28,7 +28,10 @@ export async function startTenants({ policy = OWNERS, names = ["alice", "bob"], 
     const httpd = (world.httpd = await startHttpd({
       ...options,
       modules: ["proxy", "proxy_http", ...(options.modules ?? [])],
-      prepare: (h) => h.write("policy.lua", policy),
+      prepare: async (h) => {
+        await h.write("policy.lua", policy);
+        await prepare?.(h);
+      },
       config: (h) => makeConfig(h, backend),
     }));
     for (const name of names) {

@@ -198,6 +198,89 @@ ${gatewayPlace(h, backend.url, `AgentAuthEnforce ${mode}`)}`,
     });
   });
 
+// ------------------------------------------------------------- taking it along
+
+/* alice may do all, bob reads along. */
+const READER = `
+local auth = require "agentauth"
+auth.on(function(ctx, value)
+  value.metadata = value.metadata or {}
+  value.metadata.owner = "alice"
+  return { owner = "alice" }
+end)
+auth.on.threads.update(function(ctx, value)
+  return ctx.user.identity == "alice" and value.action == "interrupt" and value.metadata.run_ids[1] ~= nil
+end)
+`;
+
+/* Each: whether that cancels a run when its reader leaves. */
+const CANCELS = {
+  "": false,
+  "?cancel_on_disconnect=0": false,
+  "?cancel_on_disconnect=false": false,
+  "?cancel_on_disconnect=False": false,
+  "?other=1": false,
+  "?cancel_on_disconnect=1": true,
+  "?cancel_on_disconnect=true": true,
+  "?cancel_on_disconnect=True": true,
+  "?cancel_on_disconnect=TRUE": true,
+  "?cancel_on_disconnect=yes": true,
+  "?cancel_on_disconnect=on": true,
+  "?cancel_on_disconnect=t": true,
+  "?cancel_on_disconnect=": true,
+  "?cancel_on_disconnect": true,
+  "?cancel%5Fon_disconnect=true": true,
+  "?a=b&cancel_on_disconnect=%74rue": true,
+};
+
+for (const mode of ["gateway", "headers"])
+  describe(`cancel_on_disconnect, ${mode}`, () => {
+    let world, run, own;
+    before(async () => {
+      world = await startTenants({
+        policy: READER,
+        config: (h, backend) => gatewayPlace(h, backend.url, `AgentAuthEnforce ${mode}`),
+      });
+      T = randomUUID();
+      world.backend.make(T, { owner: "alice" });
+      run = (await world.ask("alice", at("POST /threads/T/runs"), { assistant_id: "agent" })).json.run_id;
+      own = (await world.ask("bob", "POST /runs", { assistant_id: "agent" })).json.run_id;
+      world.backend.say(/\/(join|stream)$/, ({ json }) => json({}), { always: true });
+    });
+    after(() => world?.stop());
+
+    const rows = () => ({
+      stream: `/threads/${T}/runs/${run}/stream`,
+      join: `/threads/${T}/runs/${run}/join`,
+      ...(mode === "gateway" ? { "a stateless stream": `/runs/${own}/stream` } : {}),
+    });
+
+    for (const [query, cancels] of Object.entries(CANCELS))
+      test(`${query || "nothing"} ${cancels ? "is an update" : "reads"}`, async () => {
+        for (const [name, path] of Object.entries(rows())) {
+          world.backend.take();
+          const answer = await world.ask("bob", `GET ${path}${query}`);
+          assert.equal(answer.status, cancels ? 403 : 200, `${name}: ${answer.text}`);
+          if (cancels) assert.deepEqual(world.backend.take(), [], name);
+          else assert.equal(world.backend.take().at(-1).url, `${path}${query}`, name);
+          if (path.includes(own)) continue;
+          const hers = await world.ask("alice", `GET ${path}${query}`);
+          assert.equal(hers.status, 200, `${name}: ${hers.text}`);
+          assert.equal(world.backend.take().at(-1).url, `${path}${query}`, name);
+        }
+      });
+
+    /* Servers differ in which of two they take. */
+    for (const query of ["cancel_on_disconnect=0&cancel_on_disconnect=1", "cancel_on_disconnect=1&cancel%5fon_disconnect=0"])
+      test(`${query} is refused`, async () => {
+        for (const [name, path] of Object.entries(rows()))
+          for (const who of ["alice", "bob"]) {
+            const answer = await world.ask(who, `GET ${path}?${query}`);
+            assert.ok([400, 404].includes(answer.status), `${name}: ${answer.status} ${answer.text}`);
+          }
+      });
+  });
+
 // ------------------------------------------------------------------ the others
 
 /* Streams that end by themselves just as their client leaves: the backend's

@@ -57,6 +57,7 @@ typedef struct aa_ctx_t {
     apr_table_t *handed;   /* headers for the backend, NULL: none */
     aa_task_t *task;       /* with AgentAuthEnforce gateway; else NULL */
     aa_stream_t *stream;   /* what is watched, NULL: nothing */
+    int expects_http;      /* mod_proxy has asked a backend that speaks it */
     /* what was refused */
     aa_error_t error;
     const char *challenge;            /* WWW-Authenticate, NULL: none */
@@ -145,6 +146,7 @@ int aa_gateway(request_rec *r, aa_ctx_t *ctx);
 int aa_gateway_answer(request_rec *r, aa_ctx_t *ctx);
 void aa_gateway_insert(request_rec *r);
 apr_status_t aa_gateway_filter(ap_filter_t *f, apr_bucket_brigade *bb);
+void aa_gateway_register(void);
 
 /* streams.c: long answers end with their credential and their client */
 apr_status_t aa_streams_init(apr_pool_t *p); /* in each child */

@@ -195,10 +195,14 @@ static json_t *events_json(const aa_route_t *route)
         event = &route->events[i];
         text = apr_pstrcat(root, event->resource, ":", event->action, NULL);
         if (event->when)
-            text = apr_pstrcat(root, text, "?", event->when, NULL);
+            text = apr_pstrcat(root, text, event->when_query ? "?query " : "?",
+                               event->when, NULL);
         for (j = 0; event->when_in && event->when_in[j]; j++)
-            text =
-                apr_pstrcat(root, text, j ? "|" : "=", event->when_in[j], NULL);
+            text = apr_pstrcat(root, text,
+                               j                   ? "|"
+                               : event->when_query ? " except "
+                                                   : "=",
+                               event->when_in[j], NULL);
         json_array_append_new(to, json_string(text));
     }
     return to;

@@ -151,14 +151,6 @@ export const DIFFERENCES = [
     headers: REFUSED,
     why: NOT_VERIFIED,
   },
-  // ---------------------------------------------------------------- streams
-  {
-    row: "streams",
-    about: "a client that leaves while nothing is sent",
-    headers: { later: true },
-    gateway: { later: true },
-    why: "httpd notices it when it writes the next events; the server alone, at once",
-  },
   // ------------------------------------------- the dangers of dangers.test.mjs
   {
     row: "danger 2",

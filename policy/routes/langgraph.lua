@@ -27,7 +27,9 @@ local no_item = missing("Item not found")
 -- Answers that do not carry the thread's metadata: ask first.
 local the_thread = "/threads/{thread_id}"
 local reads_thread = { ask_first = the_thread, hidden = no_thread }
+-- Who reads a thread does not cancel its runs by leaving.
 local streams_thread = { ask_first = the_thread, hidden = no_thread,
+                         rewrite = { drop_query = { "cancel_on_disconnect" } },
                          stream = true }
 -- Who calls is said by the gateway alone. The Python server takes it from a
 -- checkpoint and from the context as well, and both from an assistant.
@@ -183,7 +185,8 @@ route { "PATCH", "/threads/{thread_id}",
 
 route { "DELETE", "/threads/{thread_id}",
   events = { { "threads", "delete", value = thread } },
-  enforce = { ask_first = { the_thread, hold = "exclusive" },
+  -- The server keeps the events of protocol v2 for an id, not for its thread.
+  enforce = { ask_first = { the_thread, hold = "exclusive", retires = true },
               hidden = no_thread } }
 
 -- The new id and its metadata are the server's, so `metadata` starts absent:
@@ -270,17 +273,24 @@ route { "DELETE", "/threads/{thread_id}/runs/{run_id}",
                               same = { thread_id = "{thread_id}" } } },
               hidden = no_run } }
 
--- Who reads along does not cancel: that would be an update.
 local reads_run = { ask_first = { the_thread, the_run }, hidden = no_thread,
-                    rewrite = { drop_query = { "cancel_on_disconnect" } },
                     stream = true }
 
+-- Who reads along and takes the run along when leaving cancels it. What counts
+-- as yes depends on the server; what is no surely does not.
+local on_leaving = query { "cancel_on_disconnect",
+                           except = { "0", "false", "False" } }
+local leaves_run = { "threads", "update",
+  value = { thread_id = path, action = literal("interrupt"),
+            metadata = { run_ids = path { "run_id", split = "," } } },
+  when = on_leaving }
+
 route { "GET", "/threads/{thread_id}/runs/{run_id}/join",
-  events = { { "threads", "read", value = thread } },
+  events = { { "threads", "read", value = thread }, leaves_run },
   enforce = reads_run }
 
 route { "GET", "/threads/{thread_id}/runs/{run_id}/stream",
-  events = { { "threads", "read", value = thread } },
+  events = { { "threads", "read", value = thread }, leaves_run },
   enforce = reads_run }
 
 -- With ?wait=true the server reads the thread after the cancel.
@@ -329,10 +339,13 @@ route { "POST", "/runs/batch",
 -- The server asks, but for no thread, and uses no filter: anybody who knows a
 -- run id reads along.
 route { "GET", "/runs/{run_id}/stream",
-  events = { { "threads", "read" } },
+  events = { { "threads", "read" },
+             { "threads", "update", when = on_leaving,
+               value = { action = literal("interrupt"),
+                         metadata = { run_ids = path { "run_id",
+                                                       split = "," } } } } },
   native_unchecked = true,
-  enforce = { asks = "run", hidden = no_run, stream = true,
-              rewrite = { drop_query = { "cancel_on_disconnect" } } } }
+  enforce = { asks = "run", hidden = no_run, stream = true } }
 
 ------------------------------------------------------------------ 1. crons
 -- The JavaScript server answers 500 before any handler; the Python server has
@@ -631,7 +644,7 @@ route { "POST", "/threads/prune",
   events = { { "threads", "delete", value = { thread_ids = body } } },
   body = "json",
   enforce = { ask_first = { "/threads/{body.thread_ids}", each = true,
-                            hold = "exclusive" },
+                            hold = "exclusive", retires = true },
               hidden = missing("Thread not found") } }
 
 route { "GET", "/threads/{thread_id}/stream",
@@ -643,14 +656,17 @@ route { "GET", "/threads/{thread_id}/storage",
   enforce = reads_thread }
 
 -- By status it would cross threads: without a thread_id no event is selected,
--- and it is refused.
+-- and it is refused. Each run that it names must be of that thread.
 route { "POST", "/runs/cancel",
   events = { { "threads", "update",
     value = { thread_id = body, action = query,
               metadata = { run_ids = body, status = body } },
     when = "thread_id" } },
   body = "json",
-  enforce = { ask_first = "/threads/{body.thread_id}",
+  enforce = { ask_first = {
+                "/threads/{body.thread_id}",
+                { "/threads/{body.thread_id}/runs/{body.run_ids}", each = true,
+                  events = {}, same = { thread_id = "{body.thread_id}" } } },
               rewrite = { drop_body = { "status" } },
               hidden = no_run } }
 
@@ -720,4 +736,5 @@ route { "DELETE", "/mcp/", access = "user" }
 
 route { "GET", "/docs", access = "user" }
 route { "GET", "/openapi.json", access = "user" }
-route { "GET", "/metrics", access = "user" }
+route { "GET", "/metrics", access = gateway and "refuse" or "user",
+  enforce = gateway and { refuse = "it counts what all users do" } or nil }

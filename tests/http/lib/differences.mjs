@@ -83,6 +83,12 @@ export const DIFFERENCES = [
     why: "the server has no crons and says so to everybody; the gateway asks for the thread first",
   })),
   {
+    row: "POST /runs/crons/search",
+    about: "under a filter",
+    gateway: { status: 502, code: "AGA0702" },
+    why: "the gateway searches itself, and what the server answers is no list",
+  },
+  {
     row: "DELETE /runs/crons/{cron_id}",
     about: "everyone",
     gateway: REFUSED,
@@ -145,14 +151,6 @@ export const DIFFERENCES = [
     headers: REFUSED,
     why: NOT_VERIFIED,
   },
-  // ---------------------------------------------------------------- streams
-  {
-    row: "streams",
-    about: "a client that leaves while nothing is sent",
-    headers: { later: true },
-    gateway: { later: true },
-    why: "httpd notices it when it writes the next events; the server alone, at once",
-  },
   // ------------------------------------------- the dangers of dangers.test.mjs
   {
     row: "danger 2",
@@ -171,6 +169,12 @@ export const DIFFERENCES = [
     about: "after bob has tried it",
     native: { leaks: true },
     why: "the server keeps the first caller's identity for a thread; adapter: refused; the gateway asks each time",
+  },
+  {
+    row: "danger 5",
+    about: "the id of a deleted thread",
+    native: { leaks: true },
+    why: "the server keeps what streamed under an id; the gateway keeps the id for who deleted its thread",
   },
   {
     row: "danger 6",

@@ -374,6 +374,8 @@ describe("the bytes that go on", () => {
     assert.equal(framed(world.passed(await connection.answer())).text, `{"metadata":{${STAMP}}}`);
     await nextIsFine(connection);
     connection.close();
+    const h2 = await world.httpd.h2({ method: "POST", path: "/a/threads", headers: { "x-api-key": world.key } });
+    assert.equal(framed(world.passed(h2)).text, `{"metadata":{${STAMP}}}`);
   });
 
   test("unchanged bytes stay as they came, the type is ours", async () => {

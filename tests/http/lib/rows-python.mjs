@@ -92,7 +92,18 @@ async function prune(w) {
   assert.deepEqual(seen, []);
   assert.deepEqual(await Promise.all([hers, ...his].map((one) => stored(w, one))), before);
 
-  assert.equal((await made(w, "bob", { method: "POST", path: "/threads/prune", json: { thread_ids: all } })).pruned_count, 2);
+  // Nobody reads meanwhile what will be gone.
+  const gate = w.backend.hold(row);
+  const going = made(w, "bob", { method: "POST", path: "/threads/prune", json: { thread_ids: all } });
+  await gate.arrived;
+  const reads = await w.reaching(`GET /threads/${all[0]}/storage`, async () => {
+    const late = w.ask("bob", { path: `/threads/${all[0]}/storage` });
+    for (let i = 0; i < 5; i++) await w.ask("bob", { path: `/threads/${hers.thread_id}/storage` });
+    gate.open();
+    assert.equal((await late).status, 404);
+  });
+  assert.deepEqual(reads, []);
+  assert.equal((await going).pruned_count, 2);
   const left = ({ thread_id }) => w.backend.threads.has(thread_id);
   assert.deepEqual([hers, ...his].map(left), [true, false, false]);
   const other = await thread(w, "alice");

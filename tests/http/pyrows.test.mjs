@@ -8,9 +8,9 @@ import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { startPythonWorld } from "./lib/python.mjs";
 import { oneRow, wanted } from "./lib/routes.mjs";
-import { cronRows, pythonRows } from "./lib/rows-python.mjs";
+import { cronRows, pythonRows, runRows } from "./lib/rows-python.mjs";
 
-const ROWS = [...pythonRows, ...cronRows];
+const ROWS = [...pythonRows, ...cronRows, ...runRows];
 const MAP = new URL("../../policy/routes/langgraph.lua", import.meta.url);
 
 /** Names of the rows of part 2 of the map. */

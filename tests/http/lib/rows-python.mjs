@@ -176,6 +176,26 @@ async function cancel(w) {
   assert.deepEqual(states(), ["interrupted", "interrupted"]);
 }
 
+/** A run is asked for under one's own thread, of a server that looks at the run alone. */
+function ofThread(row) {
+  const [method, template] = row.split(" ");
+  const path = ({ thread_id, run_id }) => template.replace("{thread_id}", thread_id).replace("{run_id}", run_id);
+  const send = (w) => (name, object) => w.ask(name, { method, path: path(object) });
+  async function test(w) {
+    const hers = await run(w, "alice"), his = await run(w, "bob");
+    const [, below] = await runViews(w, hers);
+    const reached = (object) => w.reaching(`${method} ${path(object)}`, () => send(w)("bob", object));
+    await likeMissing(w, row, below, send(w), 404);
+    // The question is the same request.
+    if (row === THE_RUN) return assert.equal((await send(w)("bob", his)).status, 200);
+    assert.deepEqual(await reached(below.foreign), []);
+    assert.equal((await reached(his)).length, 1);
+  }
+  return { row, test };
+}
+
+const THE_RUN = "GET /threads/{thread_id}/runs/{run_id}";
+
 // --------------------------------------------------------------------- crons
 
 const cron = (w, name, { path = "/runs/crons", ...more } = {}) =>
@@ -335,6 +355,13 @@ export const pythonRows = [
   forAll("GET /docs", 200),
   forAll("GET /openapi.json", 200),
   refused("GET /metrics", [], () => ({ path: "/metrics" })),
+];
+
+/** The JavaScript server looks by itself whether run and thread belong together. */
+export const runRows = [
+  ...["", "/join", "/stream"].map((end) => ofThread(THE_RUN + end)),
+  ofThread("DELETE /threads/{thread_id}/runs/{run_id}"),
+  ofThread("POST /threads/{thread_id}/runs/{run_id}/cancel"),
 ];
 
 /** The JavaScript server says 500 to these before anybody is asked. */

@@ -100,13 +100,18 @@ static int is_one_of(const char *text, const char *const *words)
     return 0;
 }
 
-/* 1: the body says that the event happens. */
-static int happens(const aa_event_t *event, const aa_part_t *part)
+/* 1: the request says that the event happens. */
+static int happens(const decide_t *d, const aa_event_t *event,
+                   const aa_part_t *part)
 {
     const json_t *at;
 
     if (!event->when)
         return 1;
+    if (event->when_query) {
+        at = json_object_get(d->query, event->when);
+        return at && !is_one_of(json_string_value(at), event->when_in);
+    }
     at = part ? aa_value_at(part->root, event->when) : NULL;
     if (!at || json_is_null(at))
         return 0;
@@ -122,7 +127,7 @@ static int run_on(decide_t *d, const aa_event_t *event, aa_part_t *part,
                         .members = event->members,
                         .nmembers = event->nmembers};
 
-    if (!happens(event, part))
+    if (!happens(d, event, part))
         return 1;
     (*count)++;
     return run(d, &scene, part);

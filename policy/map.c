@@ -271,6 +271,18 @@ static int take_field(lua_State *L, const char *name)
     return given;
 }
 
+/* Makes the item or field @a name of the table at 2 one of the source on the
+ * top. [-0, +0, m] */
+static lua_Unsigned take_word(lua_State *L, const char *name, const char *as)
+{
+    if (name)
+        lua_pushstring(L, name);
+    else
+        lua_pushinteger(L, 1);
+    lua_rawget(L, 2);
+    return (lua_Unsigned)take_field(L, as);
+}
+
 /* path "name", query { "name", split = "." }  [-0, +1, v] */
 static int source_call(lua_State *L)
 {
@@ -287,11 +299,9 @@ static int source_call(lua_State *L)
         return 1;
     }
     if (lua_istable(L, 2) && !is_source(L, 2)) {
-        lua_rawgeti(L, 2, 1);
-        fields = (lua_Unsigned)take_field(L, "$key");
-        lua_pushliteral(L, "split");
-        lua_rawget(L, 2);
-        fields += (lua_Unsigned)take_field(L, "$split");
+        fields = take_word(L, NULL, "$key");
+        fields += take_word(L, "split", "$split");
+        fields += take_word(L, "except", "$except");
         if (fields && count_keys(L, 2) == fields)
             return 1;
     }

@@ -16,8 +16,9 @@
  *
  * Each call of `route` appends {"line": n, "row": …} to @a rows. Tables become
  * arrays (keys 1 to n alone) or objects (numbers as decimal text). A source
- * becomes {"$from": "path"|"query"|"body", "$key": …, "$split": …}, both
- * optional; literal(v) becomes {"$from": "literal", "$value": v}.
+ * becomes {"$from": "path"|"query"|"body", "$key": …, "$split": …,
+ * "$except": …}, all but the first optional; literal(v) becomes {"$from":
+ * "literal", "$value": v}.
  *
  * @param rows an array, filled as far as the map ran
  * @param why  on failure "FILE:LINE: …"

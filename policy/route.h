@@ -34,9 +34,12 @@ typedef struct aa_event_t {
     aa_member_t *members;
     int nmembers;
     /* The event happens only when the body has this member (a path "a.b"),
-     * not null, and, with when_in, when it is one of these strings. */
+     * not null, and, with when_in, when it is one of these strings; with
+     * when_query, when the query has this parameter, and it is none of these.
+     */
     const char *when;           /* NULL: always */
     const char *const *when_in; /* NULL-terminated; NULL: any value */
+    int when_query;             /* 1: `when` names a parameter of the query */
     int each;                   /* one event for each element of the body,
                                    which must be an array */
 } aa_event_t;

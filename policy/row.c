@@ -167,6 +167,13 @@ static int read_split(row_t *row, aa_member_t *member, const json_t *source)
     return 1;
 }
 
+/* Those parameters are read, and may come once. */
+static void name_query(row_t *row, const char *name)
+{
+    if (aa_word_index(name, aa_form_terminated(row->queries)) < 0)
+        APR_ARRAY_PUSH(row->queries, const char *) = name;
+}
+
 static int read_source(row_t *row, aa_member_t *member, json_t *source)
 {
     const char *from = json_string_value(json_object_get(source, "$from"));
@@ -175,6 +182,8 @@ static int read_source(row_t *row, aa_member_t *member, json_t *source)
     if (kind < 0)
         return aa_form_fail(&row->form, "%s: no such source", member->name);
     member->from = (aa_from_e)kind; /* words are in the order of aa_from_e */
+    if (json_object_get(source, "$except"))
+        return aa_form_fail(&row->form, "%s: except is for when", member->name);
     if (member->from == AA_FROM_LITERAL) {
         member->literal = json_object_get(source, "$value");
         if (!member->literal)
@@ -189,9 +198,8 @@ static int read_source(row_t *row, aa_member_t *member, json_t *source)
             &row->form, "%s: the path has no {%s}%s", member->name, member->key,
             aa_word_hint(member->key, aa_form_terminated(row->params),
                          row->form.p));
-    if (member->from == AA_FROM_QUERY &&
-        aa_word_index(member->key, aa_form_terminated(row->queries)) < 0)
-        APR_ARRAY_PUSH(row->queries, const char *) = member->key;
+    if (member->from == AA_FROM_QUERY)
+        name_query(row, member->key);
     if (member->from == AA_FROM_BODY)
         row->route->reads_body = 1;
     return 1;
@@ -248,6 +256,27 @@ static int read_members(row_t *row, aa_member_t **members, int *n,
 
 /* --------------------------------------------------------------- events */
 
+/* query "name", query { "name", except = { "one", "other" } } */
+static int read_when_query(row_t *row, aa_event_t *event, const json_t *source)
+{
+    apr_array_header_t *texts =
+        apr_array_make(row->form.p, 4, sizeof(const char *));
+    const char *from = json_string_value(json_object_get(source, "$from"));
+
+    event->when = json_string_value(json_object_get(source, "$key"));
+    if (!from || strcmp(from, "query") || !event->when || !*event->when ||
+        json_object_get(source, "$split"))
+        return aa_form_fail(&row->form, "when: a member of the body, or query "
+                                        "\"name\"");
+    if (!aa_form_texts(&row->form, texts, json_object_get(source, "$except"),
+                       "except"))
+        return 0;
+    name_query(row, event->when);
+    event->when_query = 1;
+    event->when_in = aa_form_terminated(texts);
+    return 1;
+}
+
 static int read_when(row_t *row, aa_event_t *event, const json_t *when)
 {
     apr_array_header_t *texts =
@@ -256,6 +285,8 @@ static int read_when(row_t *row, aa_event_t *event, const json_t *when)
 
     if (!when)
         return 1;
+    if (json_object_get(when, "$from"))
+        return read_when_query(row, event, when);
     row->route->reads_body = 1;
     if (json_is_string(when)) {
         event->when = json_string_value(when);

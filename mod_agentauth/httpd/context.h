@@ -25,6 +25,8 @@ typedef enum aa_kind_e {
     AA_KIND_OPEN       /* a route that needs no user */
 } aa_kind_e;
 
+typedef struct aa_stream_t aa_stream_t;
+
 typedef struct aa_ctx_t {
     aa_request_t request; /* as seen below the wall */
     aa_kind_e kind;
@@ -54,6 +56,8 @@ typedef struct aa_ctx_t {
     const char **told;     /* what notes and environment were given */
     apr_table_t *handed;   /* headers for the backend, NULL: none */
     aa_task_t *task;       /* with AgentAuthEnforce gateway; else NULL */
+    aa_stream_t *stream;   /* what is watched, NULL: nothing */
+    int expects_http;      /* mod_proxy has asked a backend that speaks it */
     /* what was refused */
     aa_error_t error;
     const char *challenge;            /* WWW-Authenticate, NULL: none */
@@ -142,12 +146,14 @@ int aa_gateway(request_rec *r, aa_ctx_t *ctx);
 int aa_gateway_answer(request_rec *r, aa_ctx_t *ctx);
 void aa_gateway_insert(request_rec *r);
 apr_status_t aa_gateway_filter(ap_filter_t *f, apr_bucket_brigade *bb);
+void aa_gateway_register(void);
 
-/* streams.c: long answers end with their credential */
+/* streams.c: long answers end with their credential and their client */
 apr_status_t aa_streams_init(apr_pool_t *p); /* in each child */
 /** Watch this request until its pool is cleared. */
-void aa_stream_watch(request_rec *r, const aa_ctx_t *ctx);
+void aa_stream_watch(request_rec *r, aa_ctx_t *ctx);
 void aa_streams_look(apr_time_t now);
+void aa_streams_register(void);
 
 /* guard.c: what mod_proxy sends is what was decided */
 /** The URL that mod_proxy will ask, as it has it by now; NULL when it will
@@ -158,9 +164,10 @@ int aa_guard_register(apr_pool_t *p); /* in pre_config; OK or a status */
 
 /**
  * proxy_hook.c: answer one of mod_proxy's hooks, REALLY_FIRST. Only its
- * `fixups` is an optional hook; the others are functions of mod_proxy.so,
- * which may be loaded after us. So this is for the pre_config hook: by then
- * all modules are there, and httpd sorts its hooks once more after it.
+ * `fixups` and `create_req` are optional hooks; the others are functions of
+ * mod_proxy.so, which may be loaded after us. So this is for the pre_config
+ * hook: by then all modules are there, and httpd sorts its hooks once more
+ * after it.
  * @param name   "pre_request", "scheme_handler", …
  * @param answer of the type that mod_proxy.h declares for it
  * @return OK, also without mod_proxy; HTTP_INTERNAL_SERVER_ERROR: logged

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AgentAuthEnforce gateway: hands a decided request to enforce/, and the
  * outcome back to httpd. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "apr_strings.h"
@@ -8,6 +9,7 @@
 #include "http_log.h"
 #include "http_protocol.h"
 #include "http_request.h"
+#include "mod_proxy.h"
 
 #include "context.h"
 #include "enforce/address.h"
@@ -60,7 +62,7 @@ static apr_status_t begin(request_rec *r, aa_ctx_t *ctx,
     task->opened = aa_route_open(place, ctx->match.route);
     task->path = aa_routes_strip(place->routes, r->uri);
     task->method = r->method;
-    task->now = r->request_time;
+    task->now = apr_time_now(); /* its body may have taken long */
     task->query = r->args;
     task->body = ctx->out_replaces ? ctx->out_body : json ? "" : NULL;
     task->body_len = ctx->out_replaces ? ctx->out_len : 0;
@@ -161,6 +163,42 @@ void aa_gateway_insert(request_rec *r)
         ap_add_output_filter("AGENTAUTH_HEAD", NULL, r, r->connection);
 }
 
+/* mod_proxy_http is about to read an answer; other schemes do not say so. */
+static int expect_http(request_rec *r, request_rec *rp)
+{
+    aa_ctx_t *ctx = aa_ctx_peek(r);
+
+    (void)rp;
+    if (ctx)
+        ctx->expects_http = 1;
+    return ctx ? OK : DECLINED;
+}
+
+/* mod_proxy_http takes whatever does not begin like HTTP for the text of an
+ * answer with status 200. Of a status line it leaves the status in a note. */
+static int is_no_http(const request_rec *r, const aa_ctx_t *ctx,
+                      const apr_bucket_brigade *bb)
+{
+    const char *said = apr_table_get(r->notes, "proxy-status");
+
+    if (!ctx->expects_http || APR_BRIGADE_EMPTY(bb) ||
+        AP_BUCKET_IS_ERROR(APR_BRIGADE_FIRST(bb)))
+        return 0; /* the error is mod_proxy's own */
+    return !said || atoi(said) != r->status;
+}
+
+static apr_status_t refuse_answer(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    apr_bucket_alloc_t *alloc = f->c->bucket_alloc;
+    int status = aa_answer_code(f->r, AA_E_BACKEND, "the answer is no HTTP");
+
+    apr_brigade_cleanup(bb);
+    APR_BRIGADE_INSERT_TAIL(
+        bb, ap_bucket_error_create(status, NULL, f->r->pool, alloc));
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(alloc));
+    return ap_pass_brigade(f->next, bb);
+}
+
 /* Before the client learns of the answer, what it changed is told. */
 apr_status_t aa_gateway_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 {
@@ -171,5 +209,12 @@ apr_status_t aa_gateway_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     if (ctx && ctx->task)
         aa_enforce_end(ctx->task,
                        apr_table_get(r->headers_out, "Content-Location"));
-    return ap_pass_brigade(f->next, bb);
+    return ctx && is_no_http(r, ctx, bb) ? refuse_answer(f, bb)
+                                         : ap_pass_brigade(f->next, bb);
+}
+
+void aa_gateway_register(void)
+{
+    APR_OPTIONAL_HOOK(proxy, create_req, expect_http, NULL, NULL,
+                      APR_HOOK_MIDDLE);
 }

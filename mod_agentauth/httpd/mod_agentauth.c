@@ -60,6 +60,8 @@ static void register_hooks(apr_pool_t *p)
     ap_register_output_filter("AGENTAUTH_ERROR", aa_answer_filter, NULL,
                               AP_FTYPE_CONTENT_SET);
     aa_handoff_register();
+    aa_gateway_register();
+    aa_streams_register();
     aa_status_register();
     ap_hook_log_transaction(aa_decision_log, NULL, NULL, APR_HOOK_MIDDLE);
 }

@@ -185,7 +185,8 @@ route { "PATCH", "/threads/{thread_id}",
 
 route { "DELETE", "/threads/{thread_id}",
   events = { { "threads", "delete", value = thread } },
-  enforce = { ask_first = { the_thread, hold = "exclusive" },
+  -- The server keeps the events of protocol v2 for an id, not for its thread.
+  enforce = { ask_first = { the_thread, hold = "exclusive", retires = true },
               hidden = no_thread } }
 
 -- The new id and its metadata are the server's, so `metadata` starts absent:
@@ -272,17 +273,24 @@ route { "DELETE", "/threads/{thread_id}/runs/{run_id}",
                               same = { thread_id = "{thread_id}" } } },
               hidden = no_run } }
 
--- Who reads along does not cancel: that would be an update.
 local reads_run = { ask_first = { the_thread, the_run }, hidden = no_thread,
-                    rewrite = { drop_query = { "cancel_on_disconnect" } },
                     stream = true }
 
+-- Who reads along and takes the run along when leaving cancels it. What counts
+-- as yes depends on the server; what is no surely does not.
+local on_leaving = query { "cancel_on_disconnect",
+                           except = { "0", "false", "False" } }
+local leaves_run = { "threads", "update",
+  value = { thread_id = path, action = literal("interrupt"),
+            metadata = { run_ids = path { "run_id", split = "," } } },
+  when = on_leaving }
+
 route { "GET", "/threads/{thread_id}/runs/{run_id}/join",
-  events = { { "threads", "read", value = thread } },
+  events = { { "threads", "read", value = thread }, leaves_run },
   enforce = reads_run }
 
 route { "GET", "/threads/{thread_id}/runs/{run_id}/stream",
-  events = { { "threads", "read", value = thread } },
+  events = { { "threads", "read", value = thread }, leaves_run },
   enforce = reads_run }
 
 -- With ?wait=true the server reads the thread after the cancel.
@@ -331,10 +339,13 @@ route { "POST", "/runs/batch",
 -- The server asks, but for no thread, and uses no filter: anybody who knows a
 -- run id reads along.
 route { "GET", "/runs/{run_id}/stream",
-  events = { { "threads", "read" } },
+  events = { { "threads", "read" },
+             { "threads", "update", when = on_leaving,
+               value = { action = literal("interrupt"),
+                         metadata = { run_ids = path { "run_id",
+                                                       split = "," } } } } },
   native_unchecked = true,
-  enforce = { asks = "run", hidden = no_run, stream = true,
-              rewrite = { drop_query = { "cancel_on_disconnect" } } } }
+  enforce = { asks = "run", hidden = no_run, stream = true } }
 
 ------------------------------------------------------------------ 1. crons
 -- The JavaScript server answers 500 before any handler; the Python server has
@@ -633,7 +644,7 @@ route { "POST", "/threads/prune",
   events = { { "threads", "delete", value = { thread_ids = body } } },
   body = "json",
   enforce = { ask_first = { "/threads/{body.thread_ids}", each = true,
-                            hold = "exclusive" },
+                            hold = "exclusive", retires = true },
               hidden = missing("Thread not found") } }
 
 route { "GET", "/threads/{thread_id}/stream",

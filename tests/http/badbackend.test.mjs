@@ -181,6 +181,51 @@ describe("an answer that is passed on", () => {
       fresh.close();
     });
 
+  /* mod_proxy takes a first line that is none of HTTP's for the text of an
+   * answer, whose head may be that of a 1xx; without any it refuses itself. */
+  const NO_HTTP = {
+    "no HTTP": BAD["no HTTP"],
+    "HTTP/0.9": (a) => a.raw(`${json()}\n`),
+    "no HTTP after a 1xx": (a) => a.raw(`${head("103 Early Hints", `X: ${FOREIGN}`)}SSH-2.0-${FOREIGN}\r\n`),
+    "a status of letters": (a) => a.raw(`HTTP/1.1 two\r\nX: ${FOREIGN}\r\n\r\n`),
+    "no HTTP, no line": (a) => a.raw(FOREIGN),
+  };
+  for (const [name, act] of Object.entries(NO_HTTP))
+    for (const [line, body] of [["PATCH /threads/T", { metadata: { a: 1 } }], ["GET /threads/T/stream"], ["HEAD /threads/T/stream"]])
+      test(`${name}: ${line}`, async () => {
+        world.backend.say(line.startsWith("HEAD") ? /^HEAD/ : fill(line), act, { always: true });
+        const answer = await world.ask("bob", fill(line), body, ["Connection", "close"]);
+        assert.equal(answer.status, 502, answer.text);
+        if (!name.includes("no line")) assert.equal(answer.header("agentauth-error"), "AGA0702");
+        if (!line.startsWith("HEAD")) assert.equal(answer.json.error, "bad gateway");
+        assert.ok(!(answer.text + JSON.stringify(answer.rawHeaders)).includes(FOREIGN), "passed on");
+        world.backend.forget();
+        const fresh = await world.httpd.connect();
+        await inOrder(fresh, name);
+        fresh.close();
+      });
+
+  const HTTP = {
+    "HTTP/1.1": (a) => a.raw(whole(json(), "Connection: close")),
+    "HTTP/1.0, until it closes": (a) => a.raw(`HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n${json()}`),
+    "HTTP/1.1 after a 1xx": (a) => a.raw(head("103 Early Hints") + whole(json(), "Connection: close")),
+    "an empty line first": (a) => a.raw(`\r\n${whole(json(), "Connection: close")}`),
+    "a status without a reason": (a) => a.raw(whole(json(), "Connection: close").replace("200 OK", "200")),
+    "a status of its own": (a) => a.raw(whole(json(), "Connection: close").replace("200 OK", "299 Fine")),
+  };
+  for (const [name, act] of Object.entries(HTTP))
+    test(`${name} is let in`, async () => {
+      world.backend.say(fill("PATCH /threads/T"), act, { always: true });
+      const connection = await world.httpd.connect();
+      connection.send(world.bytes("bob", fill("PATCH /threads/T"), { metadata: { a: 1 } }));
+      let answer;
+      do answer = await connection.answer();
+      while (answer.status < 200);
+      assert.equal(answer.status, name.includes("own") ? 299 : 200, answer.text);
+      assert.equal(answer.text, json());
+      connection.close();
+    });
+
   test("a head that never comes", async () => {
     world.backend.say(fill("PATCH /threads/T"), () => {});
     const connection = await world.httpd.connect();

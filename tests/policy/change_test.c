@@ -473,6 +473,63 @@ static void selected(void **state)
     }
 }
 
+/* With texts that surely mean no. */
+static void selected_by_query(void **state)
+{
+    static const char *const no[] = {"0", "false", NULL};
+    static const char *const names[] = {"cancel", "any", NULL};
+    world_t *w = *state;
+    aa_event_t events[] = {{.resource = "threads", .action = "read"},
+                           {.resource = "threads",
+                            .action = "update",
+                            .when = "cancel",
+                            .when_query = 1,
+                            .when_in = no},
+                           {.resource = "threads",
+                            .action = "delete",
+                            .when = "any",
+                            .when_query = 1,
+                            .when_in = no + 2}};
+    aa_route_t row = {.events = events, .nevents = 3, .query_names = names};
+    aa_route_match_t m = {.route = &row};
+    aa_policy_t *policy = world_policy(w, ALL "return true" END);
+    static const struct {
+        const char *query;
+        int n; /* 0: refused */
+    } rows[] = {{NULL, 1},
+                {"", 1},
+                {"cancel=0", 1},
+                {"cancel=false", 1},
+                {"cancel=true", 2},
+                {"cancel=1", 2},
+                {"cancel=yes", 2},
+                {"cancel=FALSE", 2},
+                {"cancel=0%20", 2},
+                {"cancel=", 2},
+                {"cancel", 2},
+                {"c%61ncel=true", 2},
+                {"Cancel=true", 1},
+                {"cancel%00=true", 0},
+                {"cancel=0&cancel=true", 0},
+                {"cancel=true&cancel=0", 0},
+                {"cancel=0&c%61ncel=1", 0},
+                {"cancel=%ff", 0},
+                {"any=0", 2},
+                {"any", 2},
+                {"any&cancel=1", 3}};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        aa_policy_verdict_t v;
+
+        print_message("%s\n", rows[i].query ? rows[i].query : "none");
+        w->query = rows[i].query;
+        v = world_ask_row(w, policy, &m, NULL);
+        assert_string_equal(world_say(w, &v),
+                            rows[i].n ? "allow" : "deny QUERY");
+        assert_int_equal(v.ndecisions, rows[i].n);
+    }
+}
+
 static void map_none(void **state)
 {
     world_t *w = *state;
@@ -509,7 +566,8 @@ int main(void)
         WORLD(bad_values),        WORLD(bodies),
         WORLD(queries),           WORLD(composed),
         WORLD(one_denial_denies), WORLD(batches),
-        WORLD(selected),          WORLD(map_none),
+        WORLD(selected),          WORLD(selected_by_query),
+        WORLD(map_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,9 +69,14 @@ static const char *event_text(const aa_event_t *event)
     int i;
 
     if (event->when)
-        text = apr_pstrcat(root, text, "?", event->when, NULL);
+        text = apr_pstrcat(root, text, event->when_query ? "?query " : "?",
+                           event->when, NULL);
     for (i = 0; event->when_in && event->when_in[i]; i++)
-        text = apr_pstrcat(root, text, i ? "|" : "=", event->when_in[i], NULL);
+        text = apr_pstrcat(root, text,
+                           i                   ? "|"
+                           : event->when_query ? " except "
+                                               : "=",
+                           event->when_in[i], NULL);
     return apr_pstrcat(root, text, "(",
                        members_text(event->members, event->nmembers), ")",
                        NULL);
@@ -145,6 +150,8 @@ static void named_queries(void **state)
         {"GET /threads/{thread_id}/runs", "status "},
         {"POST /threads/{thread_id}/runs/{run_id}/cancel", "action "},
         {"POST /runs/cancel", "action "},
+        {"GET /threads/{thread_id}/runs/{run_id}/stream",
+         "cancel_on_disconnect "},
         {"GET /.well-known/agent-card.json", "assistant_id "},
         {"GET /threads/{thread_id}/history", ""},
     };

@@ -99,6 +99,7 @@ static json_t *ask_json(const aa_ask_t *ask)
     put_text(to, "path", ask->path);
     put_list(to, "events", ask->events);
     put_text(to, "hold", ask->hold == AA_HOLD_EXCLUSIVE ? "exclusive" : NULL);
+    put_flag(to, "retires", ask->retires);
     put_flag(to, "optional", ask->optional);
     put_flag(to, "each", ask->each);
     put_flag(to, "absent", ask->absent == AA_ABSENT_FINE);
@@ -194,10 +195,14 @@ static json_t *events_json(const aa_route_t *route)
         event = &route->events[i];
         text = apr_pstrcat(root, event->resource, ":", event->action, NULL);
         if (event->when)
-            text = apr_pstrcat(root, text, "?", event->when, NULL);
+            text = apr_pstrcat(root, text, event->when_query ? "?query " : "?",
+                               event->when, NULL);
         for (j = 0; event->when_in && event->when_in[j]; j++)
-            text =
-                apr_pstrcat(root, text, j ? "|" : "=", event->when_in[j], NULL);
+            text = apr_pstrcat(root, text,
+                               j                   ? "|"
+                               : event->when_query ? " except "
+                                                   : "=",
+                               event->when_in[j], NULL);
         json_array_append_new(to, json_string(text));
     }
     return to;
@@ -321,15 +326,15 @@ static const char *page_text(void)
 static void page_has_every_word(void **state)
 {
     static const char *const words[] = {
-        "refuse",       "ask_first",  "rewrite",   "sent",    "check",
-        "page",         "match",      "wrap",      "events",  "hidden",
-        "copies",       "remember",   "asks",      "stream",  "hold",
-        "optional",     "each",       "absent",    "create",  "exempt",
-        "same",         "path",       "body",      "stamp",   "when",
-        "after",        "keep",       "restrict",  "webhook", "configurable",
-        "query",        "drop_query", "drop_body", "limit",   "drop_headers",
-        "offset",       "max",        "items",     "select",  "search",
-        "total`, `next"};
+        "refuse",        "ask_first",  "rewrite",   "sent",    "check",
+        "page",          "match",      "wrap",      "events",  "hidden",
+        "copies",        "remember",   "asks",      "stream",  "hold",
+        "optional",      "each",       "absent",    "create",  "exempt",
+        "same",          "path",       "body",      "stamp",   "when",
+        "after",         "keep",       "restrict",  "webhook", "configurable",
+        "query",         "drop_query", "drop_body", "limit",   "drop_headers",
+        "offset",        "max",        "items",     "select",  "search",
+        "total`, `next", "retires"};
     const char *page = page_text();
     size_t i;
 

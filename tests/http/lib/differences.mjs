@@ -151,14 +151,6 @@ export const DIFFERENCES = [
     headers: REFUSED,
     why: NOT_VERIFIED,
   },
-  // ---------------------------------------------------------------- streams
-  {
-    row: "streams",
-    about: "a client that leaves while nothing is sent",
-    headers: { later: true },
-    gateway: { later: true },
-    why: "httpd notices it when it writes the next events; the server alone, at once",
-  },
   // ------------------------------------------- the dangers of dangers.test.mjs
   {
     row: "danger 2",
@@ -177,6 +169,12 @@ export const DIFFERENCES = [
     about: "after bob has tried it",
     native: { leaks: true },
     why: "the server keeps the first caller's identity for a thread; adapter: refused; the gateway asks each time",
+  },
+  {
+    row: "danger 5",
+    about: "the id of a deleted thread",
+    native: { leaks: true },
+    why: "the server keeps what streamed under an id; the gateway keeps the id for who deleted its thread",
   },
   {
     row: "danger 6",

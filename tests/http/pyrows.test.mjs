@@ -8,9 +8,9 @@ import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { startPythonWorld } from "./lib/python.mjs";
 import { oneRow, wanted } from "./lib/routes.mjs";
-import { cronRows, pythonRows } from "./lib/rows-python.mjs";
+import { cronRows, pythonRows, runRows } from "./lib/rows-python.mjs";
 
-const ROWS = [...pythonRows, ...cronRows];
+const ROWS = [...pythonRows, ...cronRows, ...runRows];
 const MAP = new URL("../../policy/routes/langgraph.lua", import.meta.url);
 
 /** Names of the rows of part 2 of the map. */
@@ -29,6 +29,19 @@ describe("rows", () => {
   before(async () => (world = await startPythonWorld()));
   after(() => world?.stop());
   for (const { row, test: check } of ROWS.filter(wanted)) test(row, { timeout: 30_000 }, () => check(world));
+
+  test("what stands beside them has no row", { skip: oneRow }, async () => {
+    for (const line of [
+      "POST /mcp", "GET /mcp", "PUT /mcp/", "POST /a2a", "POST /a2a/x/y", "GET /a2a/x", "GET /.well-known/agent.json", "POST /threads/x/prune",
+      "DELETE /threads/x/storage", "GET /threads/x/storage/y", "PUT /runs/cancel", "POST /runs/cancel/x", "GET /runs/crons/x", "POST /metrics", "GET /docs/x",
+    ]) {
+      const [method, path] = line.split(" ");
+      world.backend.take();
+      const answer = await world.ask("alice", { method, path, ...(method === "GET" ? {} : { json: {} }) });
+      assert.deepEqual([answer.status, answer.header("agentauth-error")], [404, "AGA0210"], line);
+      assert.deepEqual(world.backend.take(), [], line);
+    }
+  });
 
   test("the map has them all", { skip: oneRow }, async () => {
     const lines = (await world.httpd.cliOk("policy", "routes")).split("\n").map((line) => line.trim().split(/\s+/).slice(1).join(" "));

@@ -209,8 +209,7 @@ static void optional_objects(void **state)
 static void runs_of_a_list(void **state)
 {
     static const char *const refused[] = {
-        "{\"thread_id\":\"own\"}",
-        "{\"thread_id\":\"own\",\"run_ids\":\"2\"}",
+        "{\"thread_id\":\"own\"}", "{\"thread_id\":\"own\",\"run_ids\":\"2\"}",
         "{\"thread_id\":[\"own\"],\"run_ids\":[\"1\"]}",
         "{\"thread_id\":\"own\",\"run_ids\":[[\"2\"]]}", NULL};
     enforce_t *t = *state;

@@ -53,6 +53,9 @@ const threadRows = (self) => ({
 });
 
 const runRows = (self) => ({
+  // Of any thread.
+  "GET /threads/*/runs/*": (answer, body, [, id]) =>
+    find(self.runs, id) ? answer.json(find(self.runs, id)) : answer.text(404, "Run not found"),
   "POST /runs/cancel": (answer, { run_ids, status }) => {
     for (const run of self.runs.values())
       if (status ? ["all", run.status].includes(status) : run_ids?.includes(run.run_id)) run.status = "interrupted";

@@ -3,7 +3,7 @@
 // of one row alone.
 //
 // Environment: AA_ROUTES (a file with rows that take the place of the map's),
-// AA_ROW ("METHOD /path").
+// AA_ROW ("METHOD /path"; "*": each row, and nothing else).
 const { AA_ROUTES, AA_ROW } = process.env;
 
 /** A directive for the place. */
@@ -13,4 +13,4 @@ export const moreRoutes = AA_ROUTES ? `AgentAuthRoutes langgraph "+${AA_ROUTES}"
 export const oneRow = Boolean(AA_ROW);
 
 /** For filter(): the rows that are wanted. */
-export const wanted = ({ row }) => !AA_ROW || row === AA_ROW;
+export const wanted = ({ row }) => !AA_ROW || AA_ROW === "*" || row === AA_ROW;

@@ -92,7 +92,18 @@ async function prune(w) {
   assert.deepEqual(seen, []);
   assert.deepEqual(await Promise.all([hers, ...his].map((one) => stored(w, one))), before);
 
-  assert.equal((await made(w, "bob", { method: "POST", path: "/threads/prune", json: { thread_ids: all } })).pruned_count, 2);
+  // Nobody reads meanwhile what will be gone.
+  const gate = w.backend.hold(row);
+  const going = made(w, "bob", { method: "POST", path: "/threads/prune", json: { thread_ids: all } });
+  await gate.arrived;
+  const reads = await w.reaching(`GET /threads/${all[0]}/storage`, async () => {
+    const late = w.ask("bob", { path: `/threads/${all[0]}/storage` });
+    for (let i = 0; i < 5; i++) await w.ask("bob", { path: `/threads/${hers.thread_id}/storage` });
+    gate.open();
+    assert.equal((await late).status, 404);
+  });
+  assert.deepEqual(reads, []);
+  assert.equal((await going).pruned_count, 2);
   const left = ({ thread_id }) => w.backend.threads.has(thread_id);
   assert.deepEqual([hers, ...his].map(left), [true, false, false]);
   const other = await thread(w, "alice");
@@ -164,6 +175,26 @@ async function cancel(w) {
   await decided(w, await cancels(w, "alice", { thread_id: hers.thread_id, run_ids: [hers.run_id] }), ["threads:update"]);
   assert.deepEqual(states(), ["interrupted", "interrupted"]);
 }
+
+/** A run is asked for under one's own thread, of a server that looks at the run alone. */
+function ofThread(row) {
+  const [method, template] = row.split(" ");
+  const path = ({ thread_id, run_id }) => template.replace("{thread_id}", thread_id).replace("{run_id}", run_id);
+  const send = (w) => (name, object) => w.ask(name, { method, path: path(object) });
+  async function test(w) {
+    const hers = await run(w, "alice"), his = await run(w, "bob");
+    const [, below] = await runViews(w, hers);
+    const reached = (object) => w.reaching(`${method} ${path(object)}`, () => send(w)("bob", object));
+    await likeMissing(w, row, below, send(w), 404);
+    // The question is the same request.
+    if (row === THE_RUN) return assert.equal((await send(w)("bob", his)).status, 200);
+    assert.deepEqual(await reached(below.foreign), []);
+    assert.equal((await reached(his)).length, 1);
+  }
+  return { row, test };
+}
+
+const THE_RUN = "GET /threads/{thread_id}/runs/{run_id}";
 
 // --------------------------------------------------------------------- crons
 
@@ -324,6 +355,13 @@ export const pythonRows = [
   forAll("GET /docs", 200),
   forAll("GET /openapi.json", 200),
   refused("GET /metrics", [], () => ({ path: "/metrics" })),
+];
+
+/** The JavaScript server looks by itself whether run and thread belong together. */
+export const runRows = [
+  ...["", "/join", "/stream"].map((end) => ofThread(THE_RUN + end)),
+  ofThread("DELETE /threads/{thread_id}/runs/{run_id}"),
+  ofThread("POST /threads/{thread_id}/runs/{run_id}/cancel"),
 ];
 
 /** The JavaScript server says 500 to these before anybody is asked. */

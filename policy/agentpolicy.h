@@ -107,11 +107,13 @@ typedef struct aa_ask_t {
                                   "threads:read"; NULL: all of the row; an
                                   empty list: it only has to be there */
     aa_hold_e hold;
+    int retires; /* it is deleted: nobody else may make another of its id, since
+                    the backend may keep what streamed under it */
     int optional; /* skipped when a {body.…} or {query.…} of the path is absent
                      or null */
     int each;     /* asked for each element of the body when the rule has
-                     `each`, else for each text of the {body.…} of its path, of
-                     which there is one; what is no list there is refused */
+                     `each`, else for each text of the last {body.…} of its
+                     path; what is no list there is refused */
     aa_absent_e absent;
     const aa_create_t *create; /* NULL: nothing is made */
     const json_t *exempt; /* {"created_by":"system"}: an object that has all of
@@ -164,7 +166,8 @@ typedef struct aa_rule_t {
     const char *keep;         /* object whose keys that the filter speaks of the
                                  client cannot change */
     const char *restrict_to;  /* object that the equality keys are ANDed into:
-                                 a search. The answer is checked as well */
+                                 a search. What is more than equality is matched
+                                 in its  answer */
     const char *configurable; /* object that says who calls:
                                  langgraph_auth_user, …_id and …_permissions are
                                  set in it */

@@ -8,9 +8,9 @@
 #include "rule.h"
 #include "word.h"
 
-static const char *const ask_words[] = {"events", "hold",   "optional", "each",
-                                        "absent", "create", "exempt",   "same",
-                                        "hidden", NULL};
+static const char *const ask_words[] = {
+    "events", "hold",   "retires", "optional", "each", "absent",
+    "create", "exempt", "same",    "hidden",   NULL};
 static const char *const create_words[] = {"when",  "path",  "body",
                                            "stamp", "after", NULL};
 /* in the order of aa_hold_e */
@@ -109,21 +109,20 @@ static int read_same(const aa_rule_in_t *in, aa_ask_t *ask, const json_t *table)
 }
 
 /* Where the body is an array, a template speaks of its elements. */
-static int check_each(const aa_rule_in_t *in, const aa_ask_t *ask)
+static int check_words(const aa_rule_in_t *in, const aa_ask_t *ask)
 {
     const char *place = strstr(ask->path, "{body.");
 
     if (ask->each && !place)
         return aa_form_fail(in->form, "each: '%s' has no {body.…}", ask->path);
-    if (ask->each && !in->route->rule->each && strstr(place + 1, "{body."))
-        return aa_form_fail(in->form, "each: '%s' has more than one {body.…}",
-                            ask->path);
     if (!ask->each && place && in->route->rule->each)
         return aa_form_fail(
             in->form, "'%s' is asked for each element: each = true", ask->path);
     if (ask->optional && !place && !strstr(ask->path, "{query."))
         return aa_form_fail(
             in->form, "optional: '%s' has no {body.…} or {query.…}", ask->path);
+    if (ask->retires && ask->hold != AA_HOLD_EXCLUSIVE)
+        return aa_form_fail(in->form, "retires: needs hold = \"exclusive\"");
     if (ask->create && ask->absent)
         return aa_form_fail(in->form, "create and absent exclude each other");
     return 1;
@@ -142,6 +141,7 @@ static int read_ask(const aa_rule_in_t *in, aa_ask_t *ask, const json_t *item)
         !aa_rule_events(in, &ask->events, json_object_get(item, "events"),
                         "ask_first") ||
         !aa_form_choice(in->form, &hold, item, "hold", hold_words) ||
+        !aa_form_flag(in->form, &ask->retires, item, "retires") ||
         !aa_form_flag(in->form, &ask->optional, item, "optional") ||
         !aa_form_flag(in->form, &ask->each, item, "each") ||
         !read_absent(in, ask, json_object_get(item, "absent")) ||
@@ -152,7 +152,7 @@ static int read_ask(const aa_rule_in_t *in, aa_ask_t *ask, const json_t *item)
                         json_object_get(item, "hidden")))
         return 0;
     ask->hold = (aa_hold_e)hold;
-    return check_each(in, ask);
+    return check_words(in, ask);
 }
 
 int aa_rule_asks(const aa_rule_in_t *in, const aa_ask_t **asks, int *n,

@@ -19,6 +19,7 @@ typedef struct question_t {
     aa_side_t side;
     int creates;        /* it is made when it is missing */
     const json_t *fact; /* what it is matched by; NULL: it is missing */
+    int fits;           /* it is there and matches */
 } question_t;
 
 /** All of one request. */
@@ -79,11 +80,21 @@ static json_t *with_one(const char *member, const json_t *body, json_t *one,
     return copy && !json_object_set(copy, member, one) ? copy : NULL;
 }
 
+/* "/threads/{body.thread_id}/runs/{body.run_ids}": the last one is the list. */
+static const char *last_of_body(const char *path)
+{
+    const char *last = NULL;
+
+    for (; (path = strstr(path, "{body.")); path++)
+        last = path;
+    return last;
+}
+
 /* The list that is gone through. @param member of the body; NULL: all of it */
 static const json_t *list_of(const char **member, const aa_task_t *task,
                              const aa_ask_t *ask)
 {
-    const char *at = strstr(ask->path, "{body.");
+    const char *at = last_of_body(ask->path);
 
     *member = NULL;
     if (task->rule->each || !at)
@@ -168,6 +179,12 @@ static apr_status_t hold(questions_t *all)
         if (changes(&all->list[i]))
             task->keys[task->nkeys++] = keys[i];
     }
+    if (task->nkeys > AA_OBJECT_CHANGES_MAX) {
+        task->nkeys = 0;
+        return aa_task_refuse(task, AA_E_ENFORCE_BODY,
+                              "more than %d objects are changed",
+                              AA_OBJECT_CHANGES_MAX);
+    }
     if (aa_object_hold(&task->hold, task->objects, keys, locks, all->n,
                        AA_ENFORCE_HOLD_WAIT, task->p) == APR_SUCCESS)
         return APR_SUCCESS;
@@ -175,56 +192,32 @@ static apr_status_t hold(questions_t *all)
     return aa_task_refuse(task, AA_E_BUSY, "others hold the object");
 }
 
-/* ------------------------------------------------------------------- facts */
+/* ------------------------------------------------------------- deleted ones */
 
-static apr_status_t ask_backend(question_t *q, aa_task_t *task)
+/* 1 when it would be made, and its id was somebody else's. */
+static int barred(const question_t *q, const aa_task_t *task)
 {
-    apr_uint64_t version = aa_object_version(task->objects, &q->side.key);
-    aa_backend_answer_t answer;
-    json_t *object;
-    apr_status_t rv =
-        aa_task_query(&answer, task, "GET", q->filled.target, NULL, 0);
+    unsigned char who[32];
 
-    if (rv != APR_SUCCESS || answer.status == 404)
-        return rv;
-    if (answer.status >= 300) { /* no such name can be: in its own words */
-        aa_task_pass(task, &answer, task->p);
-        return APR_SUCCESS;
-    }
-    if ((rv = aa_task_json(&object, task, &answer)) != APR_SUCCESS)
-        return rv;
-    if (json_is_null(object)) /* how some stores say that there is nothing */
-        return APR_SUCCESS;
-    if (!json_is_object(object))
-        return aa_task_refuse(task, AA_E_BACKEND, "GET %s: no JSON object",
-                              q->filled.target);
-    q->fact = aa_known_of(task, &q->side, object);
-    aa_known_keep(task, &q->side, version, q->fact, object);
-    return APR_SUCCESS;
+    if (!q->creates && (q->ask->absent == AA_ABSENT_HIDDEN || !changes(q)))
+        return 0;
+    return aa_task_who(who, task) != APR_SUCCESS ||
+           aa_object_barred(task->objects, &q->side.key, who);
 }
 
-/* One asks, those who wanted to know the same meanwhile look again. */
-static apr_status_t learn(question_t *q, aa_task_t *task)
+/* Before the backend hears of it: who asks meanwhile waits for the lock. */
+static apr_status_t retire(const questions_t *all)
 {
-    aa_hold_t *flight;
-    apr_status_t rv;
+    aa_task_t *task = all->task;
+    unsigned char who[32];
 
-    if ((q->fact = aa_known_recall(task, &q->side)))
-        return APR_SUCCESS;
-    rv = aa_object_flight(&flight, task->objects, &q->side.key,
-                          AA_BACKEND_TIMEOUT, task->p);
-    if (rv != APR_SUCCESS)
-        return aa_task_refuse(task, AA_E_BUSY, "others ask for %s already",
-                              q->filled.target);
-    q->fact = aa_known_recall(task, &q->side);
-    if (!q->fact) {
-        /* What cannot be kept must not be asked for one after the other. */
-        if (aa_object_waited(flight))
-            aa_object_release(flight);
-        rv = ask_backend(q, task);
-    }
-    aa_object_release(flight);
-    return rv;
+    for (int i = 0; i < all->n; i++)
+        if (all->list[i].ask->retires &&
+            (aa_task_who(who, task) != APR_SUCCESS ||
+             aa_object_retire(task->objects, &all->list[i].side.key, who) !=
+                 APR_SUCCESS))
+            return aa_task_refuse(task, AA_E_INTERNAL, "SHA-256 failed");
+    return APR_SUCCESS;
 }
 
 /* ---------------------------------------------------------------- matching */
@@ -263,6 +256,71 @@ static int matches(const question_t *q, aa_task_t *task)
     return aa_known_matches(q->fact, aa_task_filter(task, q->ask->events));
 }
 
+/* ------------------------------------------------------------------- facts */
+
+static apr_status_t ask_backend(question_t *q, aa_task_t *task)
+{
+    apr_uint64_t version = aa_object_version(task->objects, &q->side.key);
+    aa_backend_answer_t answer;
+    json_t *object;
+    apr_status_t rv =
+        aa_task_query(&answer, task, "GET", q->filled.target, NULL, 0);
+
+    q->fact = NULL;
+    if (rv != APR_SUCCESS || answer.status == 404)
+        return rv;
+    if (answer.status >= 300) { /* no such name can be: in its own words */
+        aa_task_pass(task, &answer, task->p);
+        return APR_SUCCESS;
+    }
+    if ((rv = aa_task_json(&object, task, &answer)) != APR_SUCCESS)
+        return rv;
+    if (json_is_null(object)) /* how some stores say that there is nothing */
+        return APR_SUCCESS;
+    if (!json_is_object(object))
+        return aa_task_refuse(task, AA_E_BACKEND, "GET %s: no JSON object",
+                              q->filled.target);
+    q->fact = aa_known_of(task, &q->side, object);
+    q->fits = matches(q, task);
+    aa_known_keep(task, &q->side, version, q->fact, object);
+    return APR_SUCCESS;
+}
+
+static void look_up(question_t *q, aa_task_t *task)
+{
+    q->fact = aa_known_recall(task, &q->side);
+    q->fits = q->fact && matches(q, task);
+}
+
+/* One asks, those who wanted to know the same meanwhile look again. What is
+ * known lets through only: who is refused costs a question, as who asks for a
+ * missing object does. */
+static apr_status_t learn(question_t *q, aa_task_t *task)
+{
+    aa_hold_t *flight;
+    apr_status_t rv;
+
+    look_up(q, task);
+    if (q->fits)
+        return APR_SUCCESS;
+    rv = aa_object_flight(&flight, task->objects, &q->side.key,
+                          AA_BACKEND_TIMEOUT, task->p);
+    if (rv != APR_SUCCESS)
+        return aa_task_refuse(task, AA_E_BUSY, "others ask for %s already",
+                              q->filled.target);
+    look_up(q, task);
+    if (!q->fits) {
+        /* What cannot be kept must not be asked for one after the other. */
+        if (aa_object_waited(flight))
+            aa_object_release(flight);
+        rv = ask_backend(q, task);
+    }
+    aa_object_release(flight);
+    return rv;
+}
+
+/* ---------------------------------------------------------------- judging */
+
 /* An object that is not there: what is sent stands for it. */
 static int sent_matches(const question_t *q, const aa_task_t *task)
 {
@@ -289,9 +347,10 @@ static apr_status_t judge(question_t *q, aa_task_t *task)
 {
     const char *what = NULL;
 
-    if (q->fact ? matches(q, task) : q->creates || may_be_absent(q, task))
+    if (q->fact ? q->fits
+                : (q->creates || may_be_absent(q, task)) && !barred(q, task))
         return APR_SUCCESS;
-    what = q->fact ? " does not match" : " is missing";
+    what = q->fact ? " does not match" : " is missing, or was another's";
     return aa_task_hide(task, q->ask,
                         apr_pstrcat(task->p, q->filled.target, what, NULL));
 }
@@ -302,7 +361,7 @@ static int needless(const question_t *q, const aa_task_t *task)
     const aa_ask_t *ask = q->ask;
 
     return !q->creates && !ask->same && ask->absent == AA_ABSENT_FINE &&
-           !aa_task_filter(task, ask->events);
+           !aa_task_filter(task, ask->events) && !barred(q, task);
 }
 
 static apr_status_t settle(question_t *q, aa_task_t *task)
@@ -331,6 +390,8 @@ apr_status_t aa_step_ask(aa_task_t *task)
         rv = hold(&all);
     for (int i = 0; i < all.n && rv == APR_SUCCESS && !task->reply; i++)
         rv = settle(&all.list[i], task);
+    if (rv == APR_SUCCESS && !task->reply)
+        rv = retire(&all);
     /* Who asks from now on learns of the object as it will be. */
     for (int i = 0; i < task->nkeys; i++)
         aa_object_bump(task->objects, &task->keys[i]);

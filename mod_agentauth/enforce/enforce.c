@@ -213,16 +213,22 @@ apr_status_t aa_task_key(aa_object_key_t *key, aa_task_t *task,
 
 /* --------------------------------------------------------------------- runs */
 
+apr_status_t aa_task_who(unsigned char who[AA_SHA256_LEN],
+                         const aa_task_t *task)
+{
+    const char *realm = apr_pstrcat(task->p, task->realm, "\n", NULL);
+
+    return aa_crypto_sha256(who, realm, strlen(realm), task->identity,
+                            strlen(task->identity));
+}
+
 static apr_status_t digests(unsigned char who[AA_SHA256_LEN],
                             unsigned char run[AA_SHA256_LEN],
                             const aa_task_t *task, const char *id)
 {
-    const char *realm = apr_pstrcat(task->p, task->realm, "\n", NULL);
     const char *name = apr_pstrcat(task->p, task->backend->name, "\n", NULL);
-    apr_status_t rv;
+    apr_status_t rv = aa_task_who(who, task);
 
-    rv = aa_crypto_sha256(who, realm, strlen(realm), task->identity,
-                          strlen(task->identity));
     return rv != APR_SUCCESS
                ? rv
                : aa_crypto_sha256(run, name, strlen(name), id, strlen(id));

@@ -245,7 +245,7 @@ static apr_status_t read_answer(apr_size_t *n, scan_t *scan,
 
 static apr_status_t within_bounds(const scan_t *scan)
 {
-    if (scan->fetched < AA_LIST_ELEMENTS_MAX &&
+    if (scan->fetched <= AA_LIST_ELEMENTS_MAX &&
         scan->bytes < AA_LIST_BYTES_MAX && apr_time_now() < scan->deadline)
         return APR_SUCCESS;
     return aa_task_refuse(scan->task, AA_E_ENFORCE_BOUND,
@@ -303,8 +303,8 @@ static apr_status_t all_pages(scan_t *scan)
  */
 
 /* "a.b": {"a":{"b": */
-void aa_list_around(const char **head, const char **tail, const char *items,
-                    apr_pool_t *p)
+static void around(const char **head, const char **tail, const char *items,
+                   apr_pool_t *p)
 {
     *head = *tail = "";
     while (items) {
@@ -325,7 +325,7 @@ static const char *joined(apr_size_t *len, const scan_t *scan)
     apr_size_t size = 3;
     char *text, *to;
 
-    aa_list_around(&head, &tail, scan->page->items, p);
+    around(&head, &tail, scan->page->items, p);
     for (int i = 0; i < scan->texts->nelts; i++)
         size += texts[i].len + 1;
     to = text = apr_palloc(p, size + strlen(head) + strlen(tail));
@@ -365,7 +365,9 @@ static apr_table_t *headers_of(const scan_t *scan)
         "Accept-Ranges", "Link",          NULL};
     apr_table_t *headers = scan->headers;
 
-    if (!headers) /* nothing was wanted, so nothing was asked */
+    /* Nothing was wanted, so nothing was asked; or a search was, which says how
+     * many there are of others. */
+    if (!headers || scan->task->rule->check == AA_CHECK_COUNT)
         return apr_table_make(scan->task->p, 2);
     for (const char *const *name = untrue; *name; name++)
         apr_table_unset(headers, *name);

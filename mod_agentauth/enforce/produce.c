@@ -98,7 +98,8 @@ static int reads(const aa_task_t *task)
     return !strcmp(task->method, "GET") || !strcmp(task->method, "HEAD");
 }
 
-/* What was learnt before says it, and stays true until the answer's head. */
+/* What was learnt before says it, and stays true until the answer's head. Who
+ * is refused costs a question, as who asks for a missing one does. */
 static apr_status_t judge_known(int *done, aa_task_t *task,
                                 const aa_side_t *side, const json_t *filter)
 {
@@ -109,10 +110,8 @@ static apr_status_t judge_known(int *done, aa_task_t *task,
                        AA_ENFORCE_HOLD_WAIT, task->p) != APR_SUCCESS)
         return aa_task_refuse(task, AA_E_BUSY, "others hold the object");
     known = aa_known_recall(task, side);
-    *done = known != NULL;
-    return !known || aa_known_matches(known, filter)
-               ? APR_SUCCESS
-               : aa_task_hide(task, NULL, "it does not match");
+    *done = known && aa_known_matches(known, filter);
+    return APR_SUCCESS;
 }
 
 /* The answer goes on when it may be seen. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "apr_strings.h"
+#include "base/crypto.h"
 #include "base/json.h"
 #include "enforce/steps.h"
 
@@ -149,21 +150,18 @@ static apr_status_t keep(aa_edit_t *edit)
     return rv;
 }
 
-/* What can match nothing is answered here. */
-static apr_status_t answer_empty(aa_task_t *task)
+/* A search that contradicts the filter goes on as one for what nobody has: the
+ * backend's own answer to it is that of any search that finds nothing. */
+static apr_status_t set_impossible(aa_edit_t *edit, json_t *object,
+                                   const char *key)
 {
-    const aa_rule_t *rule = task->rule;
-    int counts = rule->check == AA_CHECK_COUNT;
-    const char *head, *tail, *body;
+    apr_pool_t *p = edit->task->p;
+    unsigned char random[16];
 
-    aa_list_around(&head, &tail, counts ? NULL : rule->page.items, task->p);
-    body = apr_pstrcat(task->p, head, counts ? "0" : "[]", tail, NULL);
-    task->reason = "the search contradicts the filter";
-    (void)aa_task_reply(task, 200, "application/json", body, strlen(body));
-    if (rule->page.total) {
-        task->reply->headers = apr_table_make(task->p, 1);
-        apr_table_setn(task->reply->headers, rule->page.total, "0");
-    }
+    if (aa_crypto_random(random, sizeof(random)) != APR_SUCCESS)
+        return aa_task_refuse(edit->task, AA_E_INTERNAL, "no random bytes");
+    json_object_set_new(object, key,
+                        json_string(aa_hex(random, sizeof(random), p)));
     return APR_SUCCESS;
 }
 
@@ -176,22 +174,23 @@ static apr_status_t restrict_search(aa_edit_t *edit)
 
     aa_filter_pairs(&pairs, &rest, &clash, rule_filter(edit->task),
                     edit->task->p);
-    if (clash)
-        return answer_empty(edit->task);
-    if (!json_object_size(pairs))
+    if (!clash && !json_object_size(pairs))
         return APR_SUCCESS;
     rv = aa_edit_object(&object, edit, path);
-    if (rv != APR_SUCCESS)
-        return rv;
+    if (rv == APR_SUCCESS && clash)
+        rv = set_impossible(edit, object, "agentauth");
     json_object_foreach(pairs, key, value)
     {
         json_t *asked = json_object_get(object, key);
 
+        if (rv != APR_SUCCESS)
+            break;
         if (asked && !aa_member_same(asked, value))
-            return answer_empty(edit->task);
-        json_object_set(object, key, value);
+            rv = set_impossible(edit, object, key);
+        else
+            json_object_set(object, key, value);
     }
-    return aa_edit_set(edit, path, object);
+    return rv == APR_SUCCESS ? aa_edit_set(edit, path, object) : rv;
 }
 
 /* ------------------------------------------------------------- who is calling

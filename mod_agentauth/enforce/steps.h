@@ -30,9 +30,6 @@ AA_CHECKED apr_status_t aa_step_created(aa_task_t *task);
 
 /* list.c: lists and counts that are filtered here */
 AA_CHECKED apr_status_t aa_step_list(aa_task_t *task);
-/** What stands around a list that is the member @a items; NULL: nothing. */
-void aa_list_around(const char **head, const char **tail, const char *items,
-                    apr_pool_t *p);
 
 /* produce.c: answers that are fetched and looked at here */
 AA_CHECKED apr_status_t aa_step_object(aa_task_t *task);
@@ -87,6 +84,9 @@ AA_CHECKED apr_status_t aa_task_query(aa_backend_answer_t *answer,
 AA_CHECKED apr_status_t aa_task_json(json_t **json, aa_task_t *task,
                                      const aa_backend_answer_t *answer);
 
+/** Who calls, as runs and deleted ids remember it. */
+AA_CHECKED apr_status_t aa_task_who(unsigned char who[32],
+                                    const aa_task_t *task);
 /** The run is this user's from now on, for rows that ask for that. */
 void aa_task_remember_run(const aa_task_t *task, const char *id);
 /** "/threads/x" as key of what is learnt and locked. */

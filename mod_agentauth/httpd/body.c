@@ -203,9 +203,22 @@ void aa_body_forget(request_rec *r)
         frame(r, 0);
 }
 
+/* httpd learns from the headers where a request ends, when it first reads what
+ * follows them. Afterwards they may speak of a body of ours. Before, whoever
+ * drains the connection would wait for as many bytes from the client, and take
+ * the next request for them. */
+static void find_end(request_rec *r, aa_ctx_t *ctx)
+{
+    if (ctx->body_taken || r->main || body_before(r))
+        return;
+    ctx->body_taken = 1;
+    (void)ap_discard_request_body(r);
+}
+
 void aa_body_send(request_rec *r, aa_ctx_t *ctx, const char *body,
                   apr_size_t len)
 {
+    find_end(r, ctx);
     ctx->out_body = body;
     ctx->out_len = len;
     ctx->out_replaces = 1;

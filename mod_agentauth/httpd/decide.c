@@ -38,6 +38,21 @@ int aa_route_open(const aa_dir_conf_t *place, const aa_route_t *route)
     return place->open_routes && aa_conf_opens(place, aa_route_name(route));
 }
 
+static int is_gateway(request_rec *r)
+{
+    return aa_conf_enforce(aa_dir_conf(r), aa_proxied(r)) == AA_ENFORCE_GATEWAY;
+}
+
+/* Where no policy is asked nothing is enforced either: what a rule refuses has
+ * to be refused here. */
+static int rule_refuses(request_rec *r, const aa_route_t *row)
+{
+    const aa_rule_t *rule = aa_route_rule(row);
+
+    return rule && rule->refuse && is_gateway(r) &&
+           aa_route_access(row) != AA_ACCESS_POLICY;
+}
+
 /* The row of this request, or a refusal. */
 static int route(request_rec *r, aa_ctx_t *ctx, const aa_dir_conf_t *place)
 {
@@ -54,6 +69,9 @@ static int route(request_rec *r, aa_ctx_t *ctx, const aa_dir_conf_t *place)
         return OK;
     if (aa_route_access(row) == AA_ACCESS_REFUSE)
         return aa_answer_code(r, AA_E_ROUTE_REFUSED, "%s", aa_route_name(row));
+    if (rule_refuses(r, row))
+        return aa_answer_code(r, AA_E_ROUTE_REFUSED, "%s: %s",
+                              aa_route_name(row), aa_route_rule(row)->refuse);
     if (aa_route_native_unchecked(row) &&
         aa_conf_enforce(place, aa_proxied(r)) == AA_ENFORCE_HEADERS)
         return aa_answer_code(r, AA_E_ROUTE_REFUSED,
@@ -63,11 +81,6 @@ static int route(request_rec *r, aa_ctx_t *ctx, const aa_dir_conf_t *place)
 }
 
 /* ---- body and policy */
-
-static int is_gateway(request_rec *r)
-{
-    return aa_conf_enforce(aa_dir_conf(r), aa_proxied(r)) == AA_ENFORCE_GATEWAY;
-}
 
 static int take_body(request_rec *r, aa_ctx_t *ctx)
 {

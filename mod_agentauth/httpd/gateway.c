@@ -62,7 +62,7 @@ static apr_status_t begin(request_rec *r, aa_ctx_t *ctx,
     task->opened = aa_route_open(place, ctx->match.route);
     task->path = aa_routes_strip(place->routes, r->uri);
     task->method = r->method;
-    task->now = r->request_time;
+    task->now = apr_time_now(); /* its body may have taken long */
     task->query = r->args;
     task->body = ctx->out_replaces ? ctx->out_body : json ? "" : NULL;
     task->body_len = ctx->out_replaces ? ctx->out_len : 0;

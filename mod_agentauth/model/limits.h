@@ -41,8 +41,8 @@
 #define AA_BACKEND_URL_MAX 32768 /* bytes of a URL, path and query encoded */
 #define AA_BACKEND_ANSWER_MAX (16 * 1024 * 1024) /* bytes of an answer */
 #define AA_BACKEND_DEPTH_MAX 2000 /* nesting of one; jansson ends at 2048 */
-#define AA_BACKEND_TIMEOUT (15 * 1000000LL)      /* in all */
-#define AA_BACKEND_CONNECT (3 * 1000000LL)       /* for connecting */
+#define AA_BACKEND_TIMEOUT (15 * 1000000LL) /* in all */
+#define AA_BACKEND_CONNECT (3 * 1000000LL)  /* for connecting */
 
 /* what is handed to the backend */
 #define AA_HANDED_HEADER_MAX 4096 /* bytes of one header of ours */
@@ -83,6 +83,7 @@
 
 /* objects and runs of the backend, in memory that all processes share */
 #define AA_OBJECT_KEYS_MAX 4096       /* keys of one hold: a batch's, twice */
+#define AA_OBJECT_CHANGES_MAX 256     /* of them exclusive, of one request */
 #define AA_OBJECT_VERSIONS 65536      /* slots of versions */
 #define AA_OBJECT_FACTS 4096          /* facts kept, in sets of … */
 #define AA_OBJECT_FACTS_SET 4         /* … so many: the oldest goes */
@@ -92,6 +93,8 @@
 #define AA_OBJECT_SEATS 4096          /* shared locks without a queue */
 #define AA_OBJECT_SEATS_HOLD 256      /* keys of one hold that have seats */
 #define AA_OBJECT_WRITERS 16384       /* slots of writers announced */
+#define AA_RETIRED_MAX 65536          /* deleted ids kept, in sets of … */
+#define AA_RETIRED_SET 16             /* … so many */
 #define AA_RUNS_IDENTITIES 4096       /* identities with runs, in sets of … */
 #define AA_RUNS_SET 8                 /* … so many: the longest idle goes */
 #define AA_RUNS_PER_IDENTITY 128      /* the newest of each are kept */

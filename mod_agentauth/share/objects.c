@@ -11,6 +11,7 @@
 #include "share/facts.h"
 #include "share/locks.h"
 #include "share/objects.h"
+#include "share/retired.h"
 #include "share/segment.h"
 
 #define VERSIONS_SIZE (AA_OBJECT_VERSIONS * sizeof(apr_uint64_t))
@@ -18,7 +19,8 @@
 struct aa_objects_t {
     aa_locks_t *locks;
     apr_uint64_t *versions; /* atomic; the bytes of the file, … */
-    aa_readers_t *readers;  /* … and those after them */
+    aa_readers_t *readers;  /* … those after them, … */
+    aa_retired_t *retired;  /* … and the rest */
     aa_facts_t *facts;      /* anonymous: metadata is nothing for the disk */
 };
 
@@ -37,7 +39,7 @@ static apr_status_t fill(int fd, apr_size_t size)
 
 static apr_status_t map(aa_objects_t *objects, int fd, apr_pool_t *p)
 {
-    apr_size_t size = VERSIONS_SIZE + aa_readers_size;
+    apr_size_t size = VERSIONS_SIZE + aa_readers_size + aa_retired_size;
     apr_status_t rv = fill(fd, size);
 
     if (rv != APR_SUCCESS)
@@ -47,7 +49,9 @@ static apr_status_t map(aa_objects_t *objects, int fd, apr_pool_t *p)
     if (!objects->versions || !objects->facts)
         return APR_ENOMEM;
     objects->readers = (aa_readers_t *)(objects->versions + AA_OBJECT_VERSIONS);
-    return APR_SUCCESS;
+    objects->retired =
+        (aa_retired_t *)((char *)objects->readers + aa_readers_size);
+    return aa_retired_begin(objects->retired);
 }
 
 apr_status_t aa_objects_open(aa_objects_t **pobjects, const char *lock_file,
@@ -147,4 +151,18 @@ void aa_object_remember(aa_objects_t *objects, const aa_object_key_t *key,
     /* What was overtaken would only push out what is still true. */
     if (version == aa_object_version(objects, key))
         aa_facts_put(objects->facts, key, version, fact, len, now);
+}
+
+/* --------------------------------------------------------- deleted objects */
+
+apr_status_t aa_object_retire(aa_objects_t *objects, const aa_object_key_t *key,
+                              const unsigned char who[32])
+{
+    return aa_retired_add(objects->retired, key->hash, who);
+}
+
+int aa_object_barred(const aa_objects_t *objects, const aa_object_key_t *key,
+                     const unsigned char who[32])
+{
+    return aa_retired_bars(objects->retired, key->hash, who);
 }

@@ -34,10 +34,10 @@ typedef enum aa_lock_e {
  * Open, in the parent and before the fork.
  * @param lock_file absolute: STATEDIR/objects.lock, made (0600, of the
  *                  directory's owner) when it is missing, never replaced. Its
- *                  bytes are versions and shared locks, its byte ranges are
- *                  the other locks, so that all of them hold between the
- *                  children before and after a graceful restart; facts begin
- *                  anew
+ *                  bytes are versions, shared locks and deleted ids, its
+ *                  byte ranges are the other locks, so that all of them hold
+ *                  between the children before and after a restart; facts
+ *                  begin anew
  * @return APR_SUCCESS; else the file cannot be used or memory is short: do
  *         not start
  */
@@ -113,5 +113,15 @@ AA_CHECKED apr_status_t aa_object_recall(const char **fact, apr_size_t *len,
 void aa_object_remember(aa_objects_t *objects, const aa_object_key_t *key,
                         apr_uint64_t version, const char *fact, apr_size_t len,
                         apr_time_t now);
+
+/** Its id stays with @a who from now on: as aa_retired_add. */
+AA_CHECKED apr_status_t aa_object_retire(aa_objects_t *objects,
+                                         const aa_object_key_t *key,
+                                         const unsigned char who[32]);
+
+/** 1 when another object of this id was somebody else's: as aa_retired_bars. */
+AA_CHECKED int aa_object_barred(const aa_objects_t *objects,
+                                const aa_object_key_t *key,
+                                const unsigned char who[32]);
 
 #endif

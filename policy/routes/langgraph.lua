@@ -27,7 +27,9 @@ local no_item = missing("Item not found")
 -- Answers that do not carry the thread's metadata: ask first.
 local the_thread = "/threads/{thread_id}"
 local reads_thread = { ask_first = the_thread, hidden = no_thread }
+-- Who reads a thread does not cancel its runs by leaving.
 local streams_thread = { ask_first = the_thread, hidden = no_thread,
+                         rewrite = { drop_query = { "cancel_on_disconnect" } },
                          stream = true }
 -- Who calls is said by the gateway alone. The Python server takes it from a
 -- checkpoint and from the context as well, and both from an assistant.
@@ -183,7 +185,8 @@ route { "PATCH", "/threads/{thread_id}",
 
 route { "DELETE", "/threads/{thread_id}",
   events = { { "threads", "delete", value = thread } },
-  enforce = { ask_first = { the_thread, hold = "exclusive" },
+  -- The server keeps the events of protocol v2 for an id, not for its thread.
+  enforce = { ask_first = { the_thread, hold = "exclusive", retires = true },
               hidden = no_thread } }
 
 -- The new id and its metadata are the server's, so `metadata` starts absent:
@@ -641,7 +644,7 @@ route { "POST", "/threads/prune",
   events = { { "threads", "delete", value = { thread_ids = body } } },
   body = "json",
   enforce = { ask_first = { "/threads/{body.thread_ids}", each = true,
-                            hold = "exclusive" },
+                            hold = "exclusive", retires = true },
               hidden = missing("Thread not found") } }
 
 route { "GET", "/threads/{thread_id}/stream",
@@ -653,14 +656,17 @@ route { "GET", "/threads/{thread_id}/storage",
   enforce = reads_thread }
 
 -- By status it would cross threads: without a thread_id no event is selected,
--- and it is refused.
+-- and it is refused. Each run that it names must be of that thread.
 route { "POST", "/runs/cancel",
   events = { { "threads", "update",
     value = { thread_id = body, action = query,
               metadata = { run_ids = body, status = body } },
     when = "thread_id" } },
   body = "json",
-  enforce = { ask_first = "/threads/{body.thread_id}",
+  enforce = { ask_first = {
+                "/threads/{body.thread_id}",
+                { "/threads/{body.thread_id}/runs/{body.run_ids}", each = true,
+                  events = {}, same = { thread_id = "{body.thread_id}" } } },
               rewrite = { drop_body = { "status" } },
               hidden = no_run } }
 
@@ -730,4 +736,5 @@ route { "DELETE", "/mcp/", access = "user" }
 
 route { "GET", "/docs", access = "user" }
 route { "GET", "/openapi.json", access = "user" }
-route { "GET", "/metrics", access = "user" }
+route { "GET", "/metrics", access = gateway and "refuse" or "user",
+  enforce = gateway and { refuse = "it counts what all users do" } or nil }

@@ -36,6 +36,7 @@ before(async () => {
       await chmod(temporary, 0o777);
       await httpd.write("cgi/echo", CGI, 0o755);
       await httpd.write("handler.lua", LUA);
+    await httpd.write("htdocs/page.html", "not here");
       httpd.options.env = { TMPDIR: temporary };
       watch(temporary, (event, name) => names.add(name)).unref();
     },
@@ -56,6 +57,8 @@ ScriptAliasMatch ^/cgi/ "${join(httpd.root, "cgi/echo")}"
 ${place("/cgi", "AgentAuthRoutes langgraph prefix=/cgi\nAgentAuthEnforce notes")}
 LuaMapHandler ^/lua/ "${join(httpd.root, "handler.lua")}" handle
 ${place("/lua", "AgentAuthRoutes langgraph prefix=/lua\nAgentAuthEnforce notes")}
+ProxyPass /broken ${echo.url}/broken
+${place("/broken", "AgentAuthRoutes langgraph prefix=/broken\nProxyErrorOverride On 404\nErrorDocument 404 /page.html")}
 ${place("/redirect", `AgentAuthRoutes langgraph prefix=/redirect
 RewriteEngine On
 RewriteRule /redirect/threads$ /a/threads [PT]
@@ -492,6 +495,23 @@ describe("internal redirects", () => {
     assert.equal(seen.text, body);
     assert.equal((await world.ask("POST", "/redirect/threads/count", { body })).text, `POST ${body.length}\n${body}`);
   });
+});
+
+test("an error page after a body of ours where none came", async () => {
+  const respond = world.echo.respond;
+  world.echo.respond = (request, response) => response.writeHead(404).end();
+  const connection = await world.httpd.connect();
+  try {
+    raw(connection, "POST /broken/threads HTTP/1.1", "Content-Length: 0");
+    const answer = await connection.answer();
+    assert.equal(answer.status, 404);
+    assert.equal(answer.text, "not here");
+    assert.equal(framed(world.echo.take()[0]).text, `{"metadata":{${STAMP}}}`);
+  } finally {
+    world.echo.respond = respond;
+  }
+  await nextIsFine(connection);
+  connection.close();
 });
 
 describe("a refusal with the body unread", () => {

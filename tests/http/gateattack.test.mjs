@@ -4,12 +4,14 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { networkInterfaces } from "node:os";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { startTenants } from "./lib/tenants.mjs";
+import { gatewayPlace, startTenants } from "./lib/tenants.mjs";
 
 describe("requests that are odd, not wrong", () => {
   let world, T;
   before(async () => {
-    world = await startTenants();
+    world = await startTenants({
+      config: (httpd, backend) => gatewayPlace(httpd, backend.url, "AgentAuthWebhookOrigin *"),
+    });
   });
   after(() => world?.stop());
   beforeEach(async () => {
@@ -25,6 +27,31 @@ describe("requests that are odd, not wrong", () => {
       assert.equal((await world.ask("alice", `GET /threads/${T}`, body)).status, 404);
     }
     assert.deepEqual(world.backend.take().map(({ text }) => text).filter(Boolean), []);
+  });
+
+  /* What is stamped makes a body where none came. When the request is refused
+   * then, nobody waits for that body, nor takes it out of what follows. */
+  test("a refused POST without a body, and what follows it", async () => {
+    const key = `X-API-Key: ${world.keys.bob}`;
+    const runs = [`POST /threads/${T}/runs HTTP/1.1`, "Host: x", key];
+    const read = [`GET /threads/${T} HTTP/1.1`, "Host: x", key];
+    for (const lines of [[], ["Content-Length: 0"], ["Content-Length: 0", "Range: bytes=0-10"], ["Transfer-Encoding: chunked"]]) {
+      const connection = await world.httpd.connect();
+      const post = () => connection.sendLines(...runs, ...lines).send(/chunked/.test(lines) ? "0\r\n\r\n" : "");
+      const refused = async () => {
+        const answer = await connection.answer();
+        assert.equal(answer.status, 422, `${lines}: ${answer.text}`);
+        assert.equal(answer.header("agentauth-error"), "AGA0709");
+      };
+      post();
+      await refused();
+      post();
+      connection.sendLines(...read).sendLines(...read);
+      await refused();
+      for (let i = 0; i < 2; i++) assert.equal((await connection.answer()).status, 200, `${lines}`);
+      connection.close();
+    }
+    assert.deepEqual(world.backend.take().filter(({ line }) => line.startsWith("POST")), []);
   });
 
   /* A backend that listens on every address answers at each. */

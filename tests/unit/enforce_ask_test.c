@@ -56,7 +56,8 @@ static const struct {
     {"POST", "/threads/%/runs/stream", RUN, "404 Thread with ID % not found"},
     {"POST", "/threads/%/runs/wait", RUN, "404 Thread with ID % not found"},
     {"GET", "/threads/%/stream", NULL, "404 Thread with ID % not found"},
-    {"POST", "/runs/cancel?action=interrupt", "{\"thread_id\":\"%\"}", NO_RUN},
+    {"POST", "/runs/cancel?action=interrupt",
+     "{\"thread_id\":\"%\",\"run_ids\":[]}", NO_RUN},
     {"POST", "/threads/prune", "{\"thread_ids\":[\"%\"]}",
      "404 Thread not found"},
     {"PATCH", "/assistants/%", "{\"name\":\"n\"}", "404 Assistant not found"},
@@ -204,6 +205,29 @@ static void optional_objects(void **state)
           "{\"assistant_id\":\"sys\",\"thread_id\":{}}", "AGA0709");
 }
 
+/* The last place of a path is the list, the others are texts. */
+static void runs_of_a_list(void **state)
+{
+    static const char *const refused[] = {
+        "{\"thread_id\":\"own\"}",
+        "{\"thread_id\":\"own\",\"run_ids\":\"2\"}",
+        "{\"thread_id\":[\"own\"],\"run_ids\":[\"1\"]}",
+        "{\"thread_id\":\"own\",\"run_ids\":[[\"2\"]]}", NULL};
+    enforce_t *t = *state;
+
+    furnish(t);
+    has(t, "/threads/own/runs/1", "{\"run_id\":\"1\",\"thread_id\":\"own\"}");
+    has(t, "/threads/own/runs/2", "{\"run_id\":\"2\",\"thread_id\":\"bob\"}");
+    comes(t, "POST", "/runs/cancel",
+          "{\"thread_id\":\"own\",\"run_ids\":[\"1\"]}", "go");
+    comes(t, "POST", "/runs/cancel",
+          "{\"thread_id\":\"own\",\"run_ids\":[\"1\",\"2\"]}", NO_RUN);
+    comes(t, "POST", "/runs/cancel",
+          "{\"thread_id\":\"own\",\"run_ids\":[\"3\"]}", NO_RUN);
+    for (size_t i = 0; refused[i]; i++)
+        comes(t, "POST", "/runs/cancel", refused[i], "AGA0709");
+}
+
 /* ---------------------------------------------------------------- each */
 
 static void each_of_a_list(void **state)
@@ -270,11 +294,11 @@ static void too_many(void **state)
 {
     enforce_t *t = *state;
     const char *body = "{\"thread_ids\":[\"own\"";
-    char *list = apr_palloc(t->p, 8 * AA_OBJECT_KEYS_MAX + 64), *to;
+    char *list = apr_palloc(t->p, 8 * AA_OBJECT_CHANGES_MAX + 64), *to;
 
     furnish(t);
     to = apr_cpystrn(list, body, 64);
-    for (int i = 1; i < AA_OBJECT_KEYS_MAX; i++)
+    for (int i = 1; i < AA_OBJECT_CHANGES_MAX; i++)
         to = apr_cpystrn(to, ",\"own\"", 8);
     apr_cpystrn(to, "]}", 3);
     comes(t, "POST", "/threads/prune", list, "go");
@@ -434,6 +458,7 @@ static void made_for_a_subscription(void **state)
 
 /* ------------------------------------------------------------------- facts */
 
+/* For whoever is let in; who is refused costs a question each time. */
 static void facts_are_kept(void **state)
 {
     enforce_t *t = *state;
@@ -447,13 +472,14 @@ static void facts_are_kept(void **state)
           "404 Thread with ID bob not found");
     comes(t, "GET", "/threads/bob/state", NULL,
           "404 Thread with ID bob not found");
-    assert_string_equal(asked(t), "");
+    assert_string_equal(asked(t), "GET /threads/bob");
     t->user = "bob";
     by_filter(t, "*", THEIRS);
     comes(t, "GET", "/threads/bob/state", NULL, "go");
+    assert_string_equal(asked(t), "");
     comes(t, "GET", "/threads/own/state", NULL,
           "404 Thread with ID own not found");
-    assert_string_equal(asked(t), "");
+    assert_string_equal(asked(t), "GET /threads/own");
 }
 
 static void facts_end(void **state)
@@ -593,6 +619,75 @@ static void facts_are_of_one_view(void **state)
     assert_int_equal(strncmp(asks(t, "GET", "/d/2/in/y", NULL), "404", 3), 0);
 }
 
+/* ---------------------------------------------------------- deleted threads */
+
+#define IS_THERE "409 Thread already exists"
+
+/* Each way to make a thread of an id that was another's is closed, and open
+ * for its own. */
+static void deleted_ids_stay_theirs(void **state)
+{
+    static const char own_run[] =
+        "{\"assistant_id\":\"own\",\"if_not_exists\":\"create\"}";
+    enforce_t *t = *state;
+
+    furnish(t);
+    comes(t, "DELETE", "/threads/own", NULL, "go");
+    json_object_del(t->fake.objects, "/threads/own");
+    t->user = "bob";
+    by_filter(t, "*", THEIRS);
+    has(t, "/assistants/own",
+        "{\"assistant_id\":\"own\",\"metadata\":" THEIRS "}");
+    comes(t, "POST", "/threads", "{\"thread_id\":\"own\"}", IS_THERE);
+    comes(t, "POST", "/threads/own/runs", own_run,
+          "404 Thread with ID own not found");
+    comes(t, "POST", "/threads/own/stream/events", "{}",
+          "404 Thread with ID own not found");
+    by_filter(t, "*", NULL); /* not even who may see all */
+    comes(t, "POST", "/threads", "{\"thread_id\":\"own\"}", IS_THERE);
+    assert_null(there(t, "/threads/own"));
+    by_filter(t, "*", THEIRS);
+    assert_true(
+        lets_in(asks(t, "POST", "/threads", "{\"thread_id\":\"free\"}")));
+    t->user = "alice";
+    by_filter(t, "*", MINE);
+    assert_true(
+        lets_in(asks(t, "POST", "/threads", "{\"thread_id\":\"own\"}")));
+}
+
+/* Whoever sees the one that is there is not kept from it. */
+static void deleted_ids_that_are_there_again(void **state)
+{
+    enforce_t *t = *state;
+
+    furnish(t);
+    comes(t, "DELETE", "/threads/own", NULL, "go");
+    t->user = "root";
+    by_filter(t, "*", NULL);
+    comes(t, "POST", "/threads",
+          "{\"thread_id\":\"own\",\"if_exists\":\"do_nothing\"}", "go");
+    comes(t, "PATCH", "/threads/own", "{}", "go");
+}
+
+/* A refused deletion is none; nor is that of something else. */
+static void only_deletions_retire(void **state)
+{
+    enforce_t *t = *state;
+
+    furnish(t);
+    comes(t, "DELETE", "/threads/bob", NULL,
+          "404 Thread with ID bob not found");
+    json_object_del(t->fake.objects, "/threads/bob");
+    comes(t, "PATCH", "/threads/own", "{}", "go");
+    json_object_del(t->fake.objects, "/threads/own");
+    t->user = "bob";
+    by_filter(t, "*", THEIRS);
+    assert_true(
+        lets_in(asks(t, "POST", "/threads", "{\"thread_id\":\"bob\"}")));
+    assert_true(
+        lets_in(asks(t, "POST", "/threads", "{\"thread_id\":\"own\"}")));
+}
+
 /* ------------------------------------------------------ needless questions */
 
 static void what_changes_nothing_is_not_asked(void **state)
@@ -672,6 +767,7 @@ int main(void)
         WITH_BACKEND(built_in_assistants),
         WITH_BACKEND(names_are_segments),
         WITH_BACKEND(optional_objects),
+        WITH_BACKEND(runs_of_a_list),
         WITH_BACKEND(each_of_a_list),
         WITH_BACKEND(each_of_no_list),
         WITH_BACKEND(each_of_no_batch),
@@ -693,6 +789,9 @@ int main(void)
         WITH_BACKEND(spellings_have_facts_of_their_own),
         WITH_BACKEND(spellings_have_one_lock),
         WITH_BACKEND(aliases_have_no_facts),
+        WITH_BACKEND(deleted_ids_stay_theirs),
+        WITH_BACKEND(deleted_ids_that_are_there_again),
+        WITH_BACKEND(only_deletions_retire),
         WITH_BACKEND(facts_are_of_one_view),
         WITH_BACKEND(what_changes_nothing_is_not_asked),
         WITH_BACKEND(bad_bodies_ask_nothing),

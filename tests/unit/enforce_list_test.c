@@ -322,13 +322,15 @@ static void too_many_elements(void **state)
 
     by_filter(t, "*", SHARED);
     t->fake.deaf = 1;
-    for (long i = 0; i < AA_LIST_ELEMENTS_MAX; i++)
+    for (long i = 0; i < AA_LIST_ELEMENTS_MAX + AA_LIST_PAGE; i++)
         json_object_set_new(t->fake.objects,
                             apr_psprintf(t->p, "/threads/t%ld", i),
                             json_pack("{s:{}}", "metadata"));
     comes(t, "POST", "/threads/search", "{}", "AGA0705");
-    assert_int_equal(json_array_size(t->fake.asked), pages);
-    json_object_del(t->fake.objects, "/threads/t0");
+    assert_int_equal(json_array_size(t->fake.asked), pages + 1);
+    for (long i = 0; i < AA_LIST_PAGE; i++)
+        json_object_del(t->fake.objects,
+                        apr_psprintf(t->p, "/threads/t%ld", i));
     comes(t, "POST", "/threads/search", "{}", "200 []");
     comes(t, "POST", "/threads/count", "{}", "200 0");
 }

@@ -12,9 +12,29 @@
     ",\"is_authenticated\":true},\"langgraph_auth_user_id\":\"alice\","        \
     "\"langgraph_auth_permissions\":[\"p1\"]"
 
+/* A search goes on that nothing can satisfy. */
+#define NOTHING "nothing"
+
 typedef struct row_t {
     const char *name, *filter, *body, *out; /* out: JSON, or the outcome */
 } row_t;
+
+static int finds_nothing(enforce_t *t)
+{
+    json_t *body = parsed(t, body_of(t)), *value;
+    json_t *within = json_object_get(body, "metadata");
+    const char *key;
+
+    json_object_foreach(within ? within : body, key, value)
+    {
+        const char *text = json_string_value(value);
+
+        if (text && strlen(text) == 32 &&
+            strspn(text, "0123456789abcdef") == 32)
+            return 1;
+    }
+    return 0;
+}
 
 /* Each row: either what goes on, or what is answered or refused. */
 static void runs(enforce_t *t, const row_t *row, const char *method,
@@ -24,6 +44,8 @@ static void runs(enforce_t *t, const row_t *row, const char *method,
 
     by_filter(t, "*", row->filter);
     what = asks(t, method, target, row->body);
+    if (!strcmp(row->out, NOTHING) && !strcmp(what, "go") && finds_nothing(t))
+        return;
     if (*row->out != '{' && *row->out != '[') {
         if (strcmp(what, row->out))
             fail_msg("%s: %s", row->name, what);
@@ -204,16 +226,16 @@ static const row_t searches[] = {
     {"without metadata", MINE, "{}", "{\"metadata\":" MINE "}"},
     {"without a body", MINE, NULL, "{\"metadata\":" MINE "}"},
     {"for oneself", MINE, "{\"metadata\":" MINE "}", "{\"metadata\":" MINE "}"},
-    {"for another", MINE, "{\"metadata\":" THEIRS "}", "200 []"},
-    {"for nobody", MINE, "{\"metadata\":{\"owner\":null}}", "200 []"},
-    {"for a list", MINE, "{\"metadata\":{\"owner\":[\"alice\"]}}", "200 []"},
+    {"for another", MINE, "{\"metadata\":" THEIRS "}", NOTHING},
+    {"for nobody", MINE, "{\"metadata\":{\"owner\":null}}", NOTHING},
+    {"for a list", MINE, "{\"metadata\":{\"owner\":[\"alice\"]}}", NOTHING},
     {"null", MINE, "{\"metadata\":null}", "{\"metadata\":" MINE "}"},
     {"a text", MINE, "{\"metadata\":\"x\"}", "AGA0709"},
     {"a list", MINE, "{\"metadata\":[]}", "AGA0709"},
     {"a number", "{\"n\":1}", "{\"metadata\":{\"n\":1.0}}",
      "{\"metadata\":{\"n\":1.0}}"},
-    {"no number", "{\"n\":1}", "{\"metadata\":{\"n\":\"1\"}}", "200 []"},
-    {"true", "{\"n\":1}", "{\"metadata\":{\"n\":true}}", "200 []"},
+    {"no number", "{\"n\":1}", "{\"metadata\":{\"n\":\"1\"}}", NOTHING},
+    {"true", "{\"n\":1}", "{\"metadata\":{\"n\":true}}", NOTHING},
     {"contradiction", NEITHER, "{}", "200 []"},
     {"no filter", NULL, "{\"metadata\":" THEIRS "}",
      "{\"metadata\":" THEIRS "}"},
@@ -225,7 +247,8 @@ static void restricted_searches(void **state)
 
     RUN_ALL(t, searches, "POST", "/threads/search");
     by_filter(t, "*", MINE);
-    comes(t, "POST", "/threads/count", "{\"metadata\":" THEIRS "}", "200 0");
+    comes(t, "POST", "/threads/count", "{\"metadata\":" THEIRS "}", "go");
+    assert_true(finds_nothing(t));
     comes(t, "POST", "/threads/count", "{}", "go");
     same_json(t, body_of(t), "{\"metadata\":" MINE "}");
 }
@@ -250,7 +273,7 @@ static void undecided_searches(void **state)
 
 static const row_t flat[] = {
     {"restricted", MINE, "{\"x\":1}", "{\"x\":1,\"owner\":\"alice\"}"},
-    {"for another", MINE, THEIRS, "200 {\"found\":[]}"},
+    {"for another", MINE, THEIRS, NOTHING},
     {"for oneself", MINE, MINE, MINE},
     {"a key with a dot", "{\"o.b\":\"x\"}", "{}", "AGA0709"},
     {"a list", NULL, "[]", "denied"},

@@ -99,6 +99,7 @@ static json_t *ask_json(const aa_ask_t *ask)
     put_text(to, "path", ask->path);
     put_list(to, "events", ask->events);
     put_text(to, "hold", ask->hold == AA_HOLD_EXCLUSIVE ? "exclusive" : NULL);
+    put_flag(to, "retires", ask->retires);
     put_flag(to, "optional", ask->optional);
     put_flag(to, "each", ask->each);
     put_flag(to, "absent", ask->absent == AA_ABSENT_FINE);
@@ -325,15 +326,15 @@ static const char *page_text(void)
 static void page_has_every_word(void **state)
 {
     static const char *const words[] = {
-        "refuse",       "ask_first",  "rewrite",   "sent",    "check",
-        "page",         "match",      "wrap",      "events",  "hidden",
-        "copies",       "remember",   "asks",      "stream",  "hold",
-        "optional",     "each",       "absent",    "create",  "exempt",
-        "same",         "path",       "body",      "stamp",   "when",
-        "after",        "keep",       "restrict",  "webhook", "configurable",
-        "query",        "drop_query", "drop_body", "limit",   "drop_headers",
-        "offset",       "max",        "items",     "select",  "search",
-        "total`, `next"};
+        "refuse",        "ask_first",  "rewrite",   "sent",    "check",
+        "page",          "match",      "wrap",      "events",  "hidden",
+        "copies",        "remember",   "asks",      "stream",  "hold",
+        "optional",      "each",       "absent",    "create",  "exempt",
+        "same",          "path",       "body",      "stamp",   "when",
+        "after",         "keep",       "restrict",  "webhook", "configurable",
+        "query",         "drop_query", "drop_body", "limit",   "drop_headers",
+        "offset",        "max",        "items",     "select",  "search",
+        "total`, `next", "retires"};
     const char *page = page_text();
     size_t i;
 
@@ -354,7 +355,7 @@ static void examples_say_how(void **state)
         int rows, refused; /* by their rule */
     } examples[] = {
         {"crud", "docs/examples/routes/tickets.lua", 12 + 8, 1},
-        {"langgraph", "docs/examples/routes/python.lua", 70 + 3, 7},
+        {"langgraph", "docs/examples/routes/python.lua", 70 + 3, 8},
     };
     const char *files[2] = {NULL}, *why = NULL;
     const aa_routes_t *map;

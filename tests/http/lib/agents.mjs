@@ -5,6 +5,7 @@ import { startGates } from "./gate.mjs";
 import { startHttpd } from "./httpd.mjs";
 import { makeIssuer } from "./jwt.mjs";
 import { startLangGraph } from "./langgraph.mjs";
+import { moreRoutes } from "./routes.mjs";
 import { sdkClient } from "./suite.mjs";
 
 const SERVER_NAME = "gateway.test";
@@ -18,7 +19,7 @@ const WAYS = {
   headers: `AgentAuthEnforce headers
   AgentAuthPassAs both
   AgentAuthAssertionAudience ${AUDIENCE}`,
-  gateway: "AgentAuthEnforce gateway",
+  gateway: `AgentAuthEnforce gateway\n  ${moreRoutes}`,
 };
 
 function config({ issuer, backendPort, enforce, more = "", server = "" }) {

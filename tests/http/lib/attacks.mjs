@@ -95,6 +95,34 @@ async function protocol(w) {
   else assert.equal(own.json.result?.values.text, next.marker, own.text);
 }
 
+/** The server replays what streamed under an id to whoever has it next. */
+async function reused(w) {
+  const make = (name, { thread_id }, more) => w.ask(name, { method: "POST", path: "/threads", json: { thread_id, ...more } });
+  const hers = await thread(w, "alice");
+  if (w.mode !== "headers") await ended(w, "alice", hers, await runStart(w, "alice", hers, { input: { text: hers.marker } }));
+  assert.ok((await w.ask("alice", { method: "DELETE", path: `/threads/${hers.thread_id}` })).status < 300);
+  const taken = await make("bob", hers);
+  if (w.mode === "headers") return assert.equal(taken.status, 200); // protocol v2 is refused there
+  if (differs(w.mode, "danger 5", "the id of a deleted thread")) {
+    assert.equal(taken.status, 200, taken.text);
+    return assert.ok(await hears(await subscribe(w, "bob", hers), hers.marker), "it is no longer replayed");
+  }
+  const there = await thread(w, "alice");
+  assert.deepEqual(likeness(taken, hers.ids), likeness(await make("bob", there), there.ids), "as of a thread that is there");
+  assert.equal(taken.status, 409);
+  const json = { assistant_id: "agent", if_not_exists: "create" };
+  const tries = [
+    await make("bob", hers, { if_exists: "do_nothing" }),
+    await make("admin", hers),
+    await w.ask("bob", { method: "POST", path: `/threads/${hers.thread_id}/runs`, json }),
+    await runStart(w, "bob", hers),
+  ];
+  assert.deepEqual(tries.map((t) => t.status), [409, 409, 404, 404]);
+  assert.ok(!(await hears(await subscribe(w, "bob", hers), hers.marker, 1500)), "bob hears of her run");
+  assert.equal((await make("alice", hers)).status, 200, "it is hers still");
+  assert.equal((await make("bob", hers)).status, 409);
+}
+
 // ---------------------------------------------------- 6. a foreign run's stream
 
 /** The texts of events until the stream ends. */
@@ -288,6 +316,7 @@ export const attacks = [
   { danger: 4, title: "paths spelled oddly", test: spellings },
   { danger: 4, title: "JSON names that are read twice", test: twice },
   { danger: 5, title: "protocol v2 keeps the first caller", test: protocol },
+  { danger: 5, title: "the id of a deleted thread", test: reused },
   { danger: 6, title: "a foreign run's stream, which must not lose events either", test: foreignStream },
   { danger: 7, title: "private assistants, also those labelled as built in", test: systems },
   { danger: 8, title: "filters with an operator that is unknown or empty", test: mistakes },

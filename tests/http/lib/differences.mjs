@@ -83,6 +83,12 @@ export const DIFFERENCES = [
     why: "the server has no crons and says so to everybody; the gateway asks for the thread first",
   })),
   {
+    row: "POST /runs/crons/search",
+    about: "under a filter",
+    gateway: { status: 502, code: "AGA0702" },
+    why: "the gateway searches itself, and what the server answers is no list",
+  },
+  {
     row: "DELETE /runs/crons/{cron_id}",
     about: "everyone",
     gateway: REFUSED,
@@ -163,6 +169,12 @@ export const DIFFERENCES = [
     about: "after bob has tried it",
     native: { leaks: true },
     why: "the server keeps the first caller's identity for a thread; adapter: refused; the gateway asks each time",
+  },
+  {
+    row: "danger 5",
+    about: "the id of a deleted thread",
+    native: { leaks: true },
+    why: "the server keeps what streamed under an id; the gateway keeps the id for who deleted its thread",
   },
   {
     row: "danger 6",

@@ -3,6 +3,7 @@
 import { startHttpd } from "./httpd.mjs";
 import { startThreads } from "./threads.mjs";
 import { OWNERS } from "./policies.mjs";
+import { moreRoutes } from "./routes.mjs";
 
 /** Where the gateway of a place leads. */
 export const gatewayPlace = (httpd, url, lines = "") => `<Location "/">
@@ -10,6 +11,7 @@ AuthType AgentAuth
 Require valid-user
 AgentAuthPolicy "${httpd.path("policy.lua")}"
 AgentAuthEnforce gateway
+${moreRoutes}
 ProxyPass ${url}/ flushpackets=on retry=0
 ${lines}
 </Location>
@@ -17,25 +19,28 @@ ${lines}
 
 /**
  * {httpd, backend, keys, ask(), stop()}
- * @param options of startHttpd; policy, names: who there is
+ * @param options of startHttpd; policy, names: who there is, permissions: by name
+ * @param options.start the backend, startThreads or like it
  * @param options.config(httpd, backend): the configuration
  */
-export async function startTenants({ policy = OWNERS, names = ["alice", "bob"], config, prepare, ...options } = {}) {
-  const backend = await startThreads();
+export async function startTenants({
+  policy = OWNERS, names = ["alice", "bob"], permissions = {}, start = startThreads, config, ...options
+} = {}) {
+  const backend = await start();
   const world = { backend, keys: {} };
   const makeConfig = config ?? ((httpd) => gatewayPlace(httpd, backend.url));
   try {
     const httpd = (world.httpd = await startHttpd({
       ...options,
       modules: ["proxy", "proxy_http", ...(options.modules ?? [])],
-      prepare: async (h) => {
+      async prepare(h) {
+        await options.prepare?.(h);
         await h.write("policy.lua", policy);
-        await prepare?.(h);
       },
       config: (h) => makeConfig(h, backend),
     }));
     for (const name of names) {
-      await httpd.addUser(name);
+      await httpd.addUser(name, { permissions: permissions[name] });
       world.keys[name] = await httpd.addKey(name);
     }
   } catch (error) {

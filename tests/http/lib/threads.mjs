@@ -28,8 +28,11 @@ class Gate {
   }
 }
 
-/** {port, url, threads, seen, say(), hold(), close()} */
-export async function startThreads() {
+/**
+ * {port, url, threads, seen, say(), hold(), close()}
+ * @param more (self) => {"METHOD /path": handler}: further rows, which come first
+ */
+export async function startThreads(more = () => ({})) {
   const threads = new Map();
   const runs = new Map();
   const scripts = [];
@@ -60,6 +63,7 @@ export async function startThreads() {
     runs.set(run.run_id, run);
     return run;
   };
+  self.run = makeRun;
 
   /* Each: path, handler(answer, body, ids). */
   const rows = {
@@ -120,7 +124,7 @@ export async function startThreads() {
       id.startsWith("agent") ? answer.json(system(id)) : answer.text(404, "Assistant not found"),
     "GET /ok": (answer) => answer.json({ ok: true }),
   };
-  const compiled = Object.entries(rows).map(([row, handle]) => [
+  const compiled = [...Object.entries(more(self)), ...Object.entries(rows)].map(([row, handle]) => [
     new RegExp(`^${row.replaceAll("*", "([^/]+)")}$`), handle,
   ]);
 
@@ -163,6 +167,7 @@ export async function startThreads() {
     const path = request.url.split("?")[0];
     const line = `${request.method} ${path}`;
     const answer = answerOf(response);
+    answer.query = new URLSearchParams(request.url.split("?")[1]);
     self.seen.push({ line, url: request.url, text, headers: request.headers });
     const at = scripts.findIndex((one) => one.matches(line));
     const script = at < 0 ? null : scripts[at];

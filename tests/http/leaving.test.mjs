@@ -328,6 +328,45 @@ test("nobody else's answer is ended", { timeout: 300_000 }, async () => {
   }
 });
 
+/* The backend has answered, and its connection, the only one, is another's;
+ * the client gets the rest of the answer bit by bit, and leaves now. */
+test("a connection that was passed on is not ended", async () => {
+  const drip = `/threads/${randomUUID()}/stream`;
+  const world = await startTenants({
+    modules: ["ratelimit"],
+    ports: 2,
+    config: (h, backend) => `${FEW}
+${gatewayPlace(h, backend.url, "AgentAuthEnforce headers").replace("retry=0", "retry=0 max=1")}
+<Location "${drip}">
+SetOutputFilter RATE_LIMIT
+SetEnv rate-limit 4
+</Location>
+<VirtualHost 127.0.0.1:${h.ports[1]}>
+${gatewayPlace(h, backend.url.replace("127.0.0.1", "localhost"), "AgentAuthEnforce headers")}</VirtualHost>`,
+  });
+  try {
+    T = randomUUID();
+    world.backend.say(`GET ${drip}`, ({ response }) => response.writeHead(200, { ...SSE, "Content-Length": 16_000 }).end("x".repeat(16_000)));
+    const leaver = await world.httpd.connect();
+    leaver.send(world.bytes("alice", `GET ${drip}`));
+    await leaver.until("\r\n\r\n");
+
+    const other = silence(world, STREAM);
+    const connection = await world.httpd.connect();
+    connection.send(world.bytes("alice", at(STREAM)));
+    await other.begun;
+    leaver.socket.end();
+    await looks({ ...world, httpd: { connect: () => world.httpd.connect(world.httpd.ports[1]) } });
+    other.response.end("data: last\n\n");
+    await connection.until("data: last\n\n");
+    await connection.until("0\r\n\r\n");
+    connection.close();
+    leaver.close();
+  } finally {
+    await world.stop();
+  }
+});
+
 /* What a client does is no fault of the backend's: no member of a balancer is
  * taken out for it. */
 test("a backend whose clients leave is in order", async () => {

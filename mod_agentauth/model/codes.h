@@ -219,7 +219,7 @@ AA_CODE(AA_E_HIDDEN, "AGA0701", 404, "not found", \
     "the log line says which") \
 AA_CODE(AA_E_BACKEND, "AGA0702", 502, "bad gateway", \
     "the backend gave no answer that enforcement can use", \
-    "it is down, or its answer was too large, cut, compressed, no JSON, or of an unexpected status", \
+    "it is down, or its answer was no HTTP, too large, cut, compressed, no JSON, or of an unexpected status", \
     "look at the log line and at the backend") \
 AA_CODE(AA_E_BACKEND_TIME, "AGA0703", 504, "gateway timeout", \
     "the backend did not answer enforcement in time", \

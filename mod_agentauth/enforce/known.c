@@ -87,17 +87,41 @@ void aa_known_keep(const aa_task_t *task, const aa_side_t *side,
                            strlen(text), task->now);
 }
 
+/** A fact as this thread has parsed it. */
+typedef struct reading_t {
+    aa_fact_mark_t mark;
+    json_t *known;
+} reading_t;
+
+/* Most questions are about an object that the same thread has just looked at:
+ * a fact that is the very same is not parsed again. No lock, since it is the
+ * thread's own. */
+static __thread reading_t readings[AA_OBJECT_READINGS];
+
+static void read_again(reading_t *reading, const char *text, apr_pool_t *p)
+{
+    json_t *known;
+    const char *why;
+
+    json_decref(reading->known);
+    reading->known = NULL;
+    if (aa_json_parse(&known, &why, text, reading->mark.len, AA_BODY_DEPTH_MAX,
+                      p) == APR_SUCCESS)
+        reading->known = json_incref(known);
+}
+
 json_t *aa_known_recall(const aa_task_t *task, const aa_side_t *side)
 {
-    const char *text, *why, *of;
-    apr_size_t len;
-    json_t *known;
+    reading_t *reading = &readings[side->key.hash[16] % AA_OBJECT_READINGS];
+    const char *text, *of;
 
-    if (aa_object_recall(&text, &len, task->objects, &side->key, task->now,
-                         task->p) != APR_SUCCESS ||
-        aa_json_parse(&known, &why, text, len, AA_BODY_DEPTH_MAX, task->p) !=
-            APR_SUCCESS)
+    if (aa_object_recall(&text, &reading->mark, task->objects, &side->key,
+                         task->now, task->p) != APR_SUCCESS)
         return NULL;
-    of = json_string_value(json_object_get(known, "of"));
-    return of && !strcmp(of, name_of(task, side)) ? known : NULL;
+    if (text)
+        read_again(reading, text, task->p);
+    of = json_string_value(json_object_get(reading->known, "of"));
+    return of && !strcmp(of, name_of(task, side))
+               ? aa_json_own(json_incref(reading->known), task->p)
+               : NULL;
 }

@@ -10,13 +10,10 @@
 
 #define SETS (AA_OBJECT_FACTS / AA_OBJECT_FACTS_SET)
 
-/* Whole words, since they are copied by atomic words. */
+/* Whole words, since they are copied by atomic words. The sum is of all from
+ * the key to the text's end. */
 typedef struct entry_t {
-    apr_uint64_t sum[4];
-    apr_uint64_t key[4]; /* the sum is of all from here to the text's end */
-    apr_uint64_t version;
-    apr_int64_t when;
-    apr_uint64_t len;
+    aa_fact_mark_t head;
     char text[AA_OBJECT_FACT_MAX];
 } entry_t;
 
@@ -55,7 +52,7 @@ static void copy_out(entry_t *shared, const entry_t *own)
 {
     apr_uint64_t *target = (apr_uint64_t *)shared;
 
-    for (apr_size_t i = 0; i < words(HEAD + own->len); i++) {
+    for (apr_size_t i = 0; i < words(HEAD + own->head.len); i++) {
         apr_uint64_t word;
 
         memcpy(&word, (const char *)own + i * sizeof(word), sizeof(word));
@@ -65,9 +62,10 @@ static void copy_out(entry_t *shared, const entry_t *own)
 
 static apr_status_t sum_up(apr_uint64_t sum[4], const entry_t *own)
 {
-    return aa_crypto_sha256((unsigned char *)sum,
-                            (const char *)own + sizeof(own->sum),
-                            HEAD - sizeof(own->sum) + own->len, NULL, 0);
+    apr_size_t head = sizeof(own->head.sum);
+
+    return aa_crypto_sha256((unsigned char *)sum, (const char *)own + head,
+                            HEAD - head + own->head.len, NULL, 0);
 }
 
 /* ------------------------------------------------------------ the table */
@@ -90,15 +88,40 @@ static int load(entry_t *own, const entry_t *shared, const aa_object_key_t *key)
     apr_uint64_t sum[4];
 
     copy_in(own, shared, 0, HEAD);
-    if (memcmp(own->key, key, sizeof(*key)) != 0 ||
-        own->len > AA_OBJECT_FACT_MAX)
+    if (memcmp(own->head.key, key, sizeof(*key)) != 0 ||
+        own->head.len > AA_OBJECT_FACT_MAX)
         return 0;
-    copy_in(own, shared, HEAD, HEAD + own->len);
+    copy_in(own, shared, HEAD, HEAD + own->head.len);
     return sum_up(sum, own) == APR_SUCCESS &&
-           memcmp(sum, own->sum, sizeof(sum)) == 0;
+           memcmp(sum, own->head.sum, sizeof(sum)) == 0;
 }
 
-apr_status_t aa_facts_get(const char **fact, apr_size_t *len,
+static int current(const aa_fact_mark_t *head, const apr_uint64_t *version,
+                   apr_time_t now)
+{
+    return fresh(head->when, now) &&
+           head->version == __atomic_load_n(version, __ATOMIC_SEQ_CST);
+}
+
+/* What was whole when it was read under this mark need not be read again. */
+static int is_same(const entry_t *shared, const aa_fact_mark_t *mark)
+{
+    entry_t own;
+
+    copy_in(&own, shared, 0, HEAD);
+    return memcmp(&own.head, mark, sizeof(*mark)) == 0;
+}
+
+static int knows_it(const entry_t *set, const aa_object_key_t *key,
+                    const aa_fact_mark_t *mark)
+{
+    for (int i = 0; i < AA_OBJECT_FACTS_SET; i++)
+        if (memcmp(mark->key, key, sizeof(*key)) == 0 && is_same(&set[i], mark))
+            return 1;
+    return 0;
+}
+
+apr_status_t aa_facts_get(const char **fact, aa_fact_mark_t *mark,
                           const aa_facts_t *facts, const aa_object_key_t *key,
                           const apr_uint64_t *version, apr_time_t now,
                           apr_pool_t *p)
@@ -107,13 +130,14 @@ apr_status_t aa_facts_get(const char **fact, apr_size_t *len,
     entry_t own;
 
     *fact = NULL;
-    *len = 0;
+    if (knows_it(set, key, mark) && current(mark, version, now))
+        return APR_SUCCESS;
+    memset(mark, 0, sizeof(*mark));
     for (int i = 0; i < AA_OBJECT_FACTS_SET; i++) {
-        if (!load(&own, &set[i], key) || !fresh(own.when, now) ||
-            own.version != __atomic_load_n(version, __ATOMIC_SEQ_CST))
+        if (!load(&own, &set[i], key) || !current(&own.head, version, now))
             continue;
-        *fact = apr_pstrmemdup(p, own.text, own.len);
-        *len = own.len;
+        *fact = apr_pstrmemdup(p, own.text, own.head.len);
+        *mark = own.head;
         return APR_SUCCESS;
     }
     return APR_ENOENT;
@@ -122,20 +146,21 @@ apr_status_t aa_facts_get(const char **fact, apr_size_t *len,
 /* What is too old, or from a future that a clock has left, goes first. */
 static apr_time_t age_rank(const entry_t *shared, apr_time_t now)
 {
-    apr_time_t when = __atomic_load_n(&shared->when, __ATOMIC_RELAXED);
+    apr_time_t when = __atomic_load_n(&shared->head.when, __ATOMIC_RELAXED);
 
     return fresh(when, now) ? when : 0;
 }
 
 static entry_t *place_for(entry_t *set, const entry_t *own)
 {
-    entry_t *oldest = &set[0], head;
+    entry_t *oldest = &set[0], one;
 
     for (int i = 0; i < AA_OBJECT_FACTS_SET; i++) {
-        copy_in(&head, &set[i], 0, HEAD);
-        if (memcmp(head.key, own->key, sizeof(head.key)) == 0)
+        copy_in(&one, &set[i], 0, HEAD);
+        if (memcmp(one.head.key, own->head.key, sizeof(own->head.key)) == 0)
             return &set[i];
-        if (age_rank(&set[i], own->when) < age_rank(oldest, own->when))
+        if (age_rank(&set[i], own->head.when) <
+            age_rank(oldest, own->head.when))
             oldest = &set[i];
     }
     return oldest;
@@ -149,13 +174,13 @@ void aa_facts_put(aa_facts_t *facts, const aa_object_key_t *key,
 
     if (len > AA_OBJECT_FACT_MAX)
         return;
-    memcpy(own.key, key, sizeof(own.key));
-    own.version = version;
-    own.when = now;
-    own.len = len;
+    memcpy(own.head.key, key, sizeof(own.head.key));
+    own.head.version = version;
+    own.head.when = now;
+    own.head.len = len;
     memset(own.text + (len & ~(apr_size_t)7), 0,
            len < AA_OBJECT_FACT_MAX ? 8 : 0); /* the last word is whole */
     memcpy(own.text, fact, len);
-    if (sum_up(own.sum, &own) == APR_SUCCESS)
+    if (sum_up(own.head.sum, &own) == APR_SUCCESS)
         copy_out(place_for(facts->sets[set_of(key)], &own), &own);
 }

@@ -14,7 +14,7 @@ typedef struct aa_facts_t aa_facts_t; /* in shared memory, zeroed at first */
 extern const apr_size_t aa_facts_size;
 
 /** What aa_object_recall says; @a version is loaded after the fact is. */
-AA_CHECKED apr_status_t aa_facts_get(const char **fact, apr_size_t *len,
+AA_CHECKED apr_status_t aa_facts_get(const char **fact, aa_fact_mark_t *mark,
                                      const aa_facts_t *facts,
                                      const aa_object_key_t *key,
                                      const apr_uint64_t *version,

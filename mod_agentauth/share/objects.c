@@ -136,11 +136,11 @@ void aa_object_bump(aa_objects_t *objects, const aa_object_key_t *key)
     __atomic_add_fetch(version_of(objects, key), 1, __ATOMIC_SEQ_CST);
 }
 
-apr_status_t aa_object_recall(const char **fact, apr_size_t *len,
+apr_status_t aa_object_recall(const char **fact, aa_fact_mark_t *mark,
                               aa_objects_t *objects, const aa_object_key_t *key,
                               apr_time_t now, apr_pool_t *p)
 {
-    return aa_facts_get(fact, len, objects->facts, key,
+    return aa_facts_get(fact, mark, objects->facts, key,
                         version_of(objects, key), now, p);
 }
 

@@ -25,6 +25,15 @@ typedef struct aa_object_key_t {
     unsigned char hash[32];
 } aa_object_key_t;
 
+/** What a fact is known again by; zeroed: none. */
+typedef struct aa_fact_mark_t {
+    apr_uint64_t sum[4];
+    apr_uint64_t key[4];
+    apr_uint64_t version;
+    apr_int64_t when;
+    apr_uint64_t len; /* bytes of the text */
+} aa_fact_mark_t;
+
 typedef enum aa_lock_e {
     AA_LOCK_SHARED,   /* to use the object */
     AA_LOCK_EXCLUSIVE /* to create, change or delete it */
@@ -93,12 +102,16 @@ void aa_object_bump(aa_objects_t *objects, const aa_object_key_t *key);
 
 /**
  * What is known of an object.
- * @param fact NUL-terminated copy in @a p, exactly as it was remembered
- * @param now  the request's time will do
+ * @param fact NUL-terminated copy in @a p, exactly as it was remembered; NULL:
+ *             it is the one of @a mark, unchanged and still good
+ * @param mark in: of the fact that the caller has read before, zeroed: none;
+ *             out: of this one, zeroed when there is none
+ * @param now  when this is asked
  * @return APR_SUCCESS; APR_ENOENT: nothing, or it is older than
  *         AA_OBJECT_FACT_TTL, or the version moved on: ask the backend
  */
-AA_CHECKED apr_status_t aa_object_recall(const char **fact, apr_size_t *len,
+AA_CHECKED apr_status_t aa_object_recall(const char **fact,
+                                         aa_fact_mark_t *mark,
                                          aa_objects_t *objects,
                                          const aa_object_key_t *key,
                                          apr_time_t now, apr_pool_t *p);

@@ -494,7 +494,7 @@ static void ask(void *data, int number)
     aa_object_key_t key = key_of(1);
     apr_uint64_t version = aa_object_version(board->objects, &key);
     const char *fact;
-    apr_size_t len;
+    aa_fact_mark_t mark = {.len = 0};
     aa_hold_t *flight;
     apr_pool_t *p;
 
@@ -502,7 +502,7 @@ static void ask(void *data, int number)
     apr_pool_create(&p, NULL);
     if (aa_object_flight(&flight, board->objects, &key, LONG, p) != APR_SUCCESS)
         add(&board->failed, 1);
-    else if (aa_object_recall(&fact, &len, board->objects, &key, T0, p) !=
+    else if (aa_object_recall(&fact, &mark, board->objects, &key, T0, p) !=
              APR_SUCCESS) {
         add(&board->asked, 1);
         usleep(20000); /* the backend */

@@ -44,16 +44,16 @@ static const char *known(aa_objects_t *objects, const aa_object_key_t *key,
                          apr_time_t now, apr_pool_t *p)
 {
     const char *fact = "unset";
-    apr_size_t len = 99;
-    apr_status_t rv = aa_object_recall(&fact, &len, objects, key, now, p);
+    aa_fact_mark_t mark = {.len = 0};
+    apr_status_t rv = aa_object_recall(&fact, &mark, objects, key, now, p);
 
     if (rv == APR_SUCCESS) {
-        assert_int_equal(strlen(fact), len);
+        assert_int_equal(strlen(fact), mark.len);
         return fact;
     }
     assert_int_equal(rv, APR_ENOENT);
     assert_null(fact);
-    assert_int_equal(len, 0);
+    assert_int_equal(mark.len, 0);
     return NULL;
 }
 
@@ -123,13 +123,58 @@ static void facts_carry_their_version(void **state)
     aa_facts_t *facts = aa_segment_make(aa_facts_size, stage->pool);
     aa_object_key_t key = key_of(1, 1);
     const char *fact;
-    apr_size_t len;
+    aa_fact_mark_t mark = {.len = 0};
 
     aa_facts_put(facts, &key, 7, "{}", 2, T0);
     for (apr_uint64_t version = 6; version <= 8; version++)
         assert_int_equal(
-            aa_facts_get(&fact, &len, facts, &key, &version, T0, stage->pool),
+            aa_facts_get(&fact, &mark, facts, &key, &version, T0, stage->pool),
             version == 7 ? APR_SUCCESS : APR_ENOENT);
+}
+
+/* l: learn, with a text of its own each time; b: bump; t: time passes; then
+ * whoever has read it before is told "the same", reads anew, or knows nothing
+ */
+static const struct {
+    const char *steps;
+    const char *again;
+} same_rows[] = {
+    {"", "same"},  {"b", "none"}, {"l", "new"},   {"bl", "new"},
+    {"t", "none"}, {"tl", "new"}, {"lb", "none"}, {"o", "same"},
+};
+
+static void facts_are_known_again(void **state)
+{
+    stage_t *stage = *state;
+    aa_objects_t *objects = opened(stage);
+
+    for (size_t i = 0; i < sizeof(same_rows) / sizeof(*same_rows); i++) {
+        aa_object_key_t key = key_of((int)i, (int)i);
+        aa_object_key_t other = key_of((int)i, (int)i + 100);
+        aa_fact_mark_t mark = {.len = 0};
+        apr_time_t now = T0;
+        const char *fact;
+        apr_status_t rv;
+
+        learn(objects, &key, "{}", now);
+        assert_int_equal(
+            aa_object_recall(&fact, &mark, objects, &key, now, stage->pool),
+            APR_SUCCESS);
+        assert_string_equal(fact, "{}");
+        for (const char *step = same_rows[i].steps; *step; step++)
+            if (*step == 'b')
+                aa_object_bump(objects, &key);
+            else if (*step == 't')
+                now += TTL + 1;
+            else
+                learn(objects, *step == 'l' ? &key : &other, "{\"n\":1}", now);
+        rv = aa_object_recall(&fact, &mark, objects, &key, now, stage->pool);
+        print_message("steps \"%s\"\n", same_rows[i].steps);
+        assert_string_equal(rv != APR_SUCCESS ? "none"
+                            : fact            ? "new"
+                                              : "same",
+                            same_rows[i].again);
+    }
 }
 
 /* ------------------------------------------------------------ time and size */
@@ -316,12 +361,12 @@ static int letter(const table_t *table)
 {
     apr_uint64_t version = 1;
     const char *fact;
-    apr_size_t len;
+    aa_fact_mark_t mark = {.len = 0};
 
-    if (aa_facts_get(&fact, &len, table->facts, &table->key, &version, T0,
+    if (aa_facts_get(&fact, &mark, table->facts, &table->key, &version, T0,
                      table->pool) != APR_SUCCESS)
         return -1;
-    for (apr_size_t i = 1; i < len; i++)
+    for (apr_size_t i = 1; i < mark.len; i++)
         assert_int_equal(fact[i], fact[0]);
     return fact[0];
 }
@@ -442,6 +487,7 @@ int main(void)
         WITH_STAGE(versions_count_for_all),
         WITH_STAGE(facts_that_a_bump_overtook),
         WITH_STAGE(facts_carry_their_version),
+        WITH_STAGE(facts_are_known_again),
         WITH_STAGE(facts_have_a_time),
         WITH_STAGE(facts_come_back_as_they_were),
         WITH_STAGE(facts_too_long_are_not_kept),

@@ -123,6 +123,10 @@ static int check_words(const aa_rule_in_t *in, const aa_ask_t *ask)
             in->form, "optional: '%s' has no {body.…} or {query.…}", ask->path);
     if (ask->retires && ask->hold != AA_HOLD_EXCLUSIVE)
         return aa_form_fail(in->form, "retires: needs hold = \"exclusive\"");
+    if (ask->each && !in->route->rule->each &&
+        (ask->create || ask->absent == AA_ABSENT_MATCHING))
+        return aa_form_fail(in->form, "each text of a list is no body: neither "
+                                      "create nor absent = \"matching\"");
     if (ask->create && ask->absent)
         return aa_form_fail(in->form, "create and absent exclude each other");
     return 1;

@@ -71,13 +71,34 @@ static apr_status_t add(questions_t *all, const aa_ask_t *ask,
     return aa_task_key(&q->side.key, task, q->filled.canonical);
 }
 
-/* {"thread_ids":["a","b"]}: the same body, with one of them in its place. */
-static json_t *with_one(const char *member, const json_t *body, json_t *one,
-                        apr_pool_t *p)
+/* The members of the body that a template names. */
+static void take_named(json_t *to, const json_t *body, const char *template,
+                       apr_pool_t *p)
 {
-    json_t *copy = aa_json_own(json_copy((json_t *)body), p);
+    while (template && (template = strstr(template, "{body."))) {
+        const char *name =
+            apr_pstrmemdup(p, template + 6, strcspn(template + 6, ".}"));
+        json_t *value = json_object_get(body, name);
 
-    return copy && !json_object_set(copy, member, one) ? copy : NULL;
+        if (value)
+            json_object_set(to, name, value);
+        template += 6;
+    }
+}
+
+/* {"thread_ids":["a","b"]}: what is read of the body, with one of them in its
+ * place. A body may be large, and this is done for each. */
+static json_t *with_one(const char *member, const aa_ask_t *ask,
+                        const json_t *body, json_t *one, apr_pool_t *p)
+{
+    json_t *to = aa_json_own(json_object(), p), *template;
+    const char *key;
+
+    take_named(to, body, ask->path, p);
+    json_object_foreach((json_t *)ask->same, key, template)
+        take_named(to, body, json_string_value(template), p);
+    json_object_set(to, member, one);
+    return to;
 }
 
 /* "/threads/{body.thread_id}/runs/{body.run_ids}": the last one is the list. */
@@ -122,9 +143,9 @@ static apr_status_t add_each(questions_t *all, const aa_ask_t *ask)
     json_array_foreach((json_t *)list, i, one)
     {
         if (member)
-            one = with_one(member, body, one, all->task->p);
-        if (rv == APR_SUCCESS)
-            rv = add(all, ask, one);
+            one = with_one(member, ask, body, one, all->task->p);
+        if ((rv = add(all, ask, one)) != APR_SUCCESS)
+            break;
     }
     return rv;
 }
@@ -140,7 +161,8 @@ static apr_size_t room(const aa_task_t *task)
         json_object_foreach((json_t *)list, key,
                             value) if (json_array_size(value) > most) most =
             json_array_size(value);
-    return (most + 1) * (apr_size_t)task->rule->nasks;
+    most = (most + 1) * (apr_size_t)task->rule->nasks;
+    return most < AA_OBJECT_KEYS_MAX ? most : AA_OBJECT_KEYS_MAX;
 }
 
 static apr_status_t collect(questions_t *all)

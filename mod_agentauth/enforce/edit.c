@@ -48,6 +48,23 @@ static apr_status_t set_members(aa_edit_t *edit, const json_t *object)
     return rv;
 }
 
+/* Where the next text goes. Each change of a large body is a whole new one, so
+ * the one before the last is given up. */
+static apr_pool_t *next_pool(aa_edit_t *edit)
+{
+    apr_pool_t **pool;
+
+    if (edit->text.len < AA_EDIT_SMALL)
+        return edit->task->p;
+    edit->turn = !edit->turn;
+    pool = &edit->scratch[edit->turn];
+    if (*pool)
+        apr_pool_clear(*pool);
+    else
+        apr_pool_create(pool, edit->task->p);
+    return *pool;
+}
+
 apr_status_t aa_edit_set(aa_edit_t *edit, const char *path, json_t *value)
 {
     const json_t *was;
@@ -61,7 +78,7 @@ apr_status_t aa_edit_set(aa_edit_t *edit, const char *path, json_t *value)
     if (rv != APR_SUCCESS || (!was && !value))
         return rv;
     if (aa_splice_member(&edit->text, edit->text, path, was, value,
-                         edit->task->p) != APR_SUCCESS)
+                         next_pool(edit)) != APR_SUCCESS)
         return aa_task_refuse(edit->task, AA_E_ENFORCE_BODY, "%s cannot be set",
                               path);
     aa_member_set(edit->json, path, value);
@@ -74,6 +91,7 @@ apr_status_t aa_edit_object(json_t **object, aa_edit_t *edit, const char *path)
     apr_status_t rv = whole ? APR_SUCCESS : clear_way(edit, path);
     json_t *value;
 
+    *object = NULL;
     if (rv != APR_SUCCESS)
         return rv;
     value = whole ? edit->json : aa_member_at(edit->json, path);
@@ -140,7 +158,8 @@ static apr_status_t edit_each(aa_task_t *task,
 
 apr_status_t aa_edit_body(aa_task_t *task, apr_status_t (*change)(aa_edit_t *))
 {
-    aa_edit_t edit = {task, {task->body, task->body_len}, task->json};
+    aa_edit_t edit = {
+        .task = task, .text = {task->body, task->body_len}, .json = task->json};
     apr_status_t rv;
 
     if (!task->json)

@@ -121,7 +121,7 @@ typedef struct page_t {
 static apr_status_t page_in_body(page_t *ask, scan_t *scan)
 {
     aa_task_t *task = scan->task;
-    aa_edit_t edit = {task, {task->body, task->body_len}, NULL};
+    aa_edit_t edit = {.task = task, .text = {task->body, task->body_len}};
     apr_status_t rv;
 
     edit.json = aa_json_own(json_copy(task->json), task->p);
@@ -414,11 +414,16 @@ static int needs_scan(scan_t *scan)
 apr_status_t aa_step_list(aa_task_t *task)
 {
     scan_t scan = {.task = task, .page = &task->rule->page};
-    aa_edit_t edit = {task, {task->body, task->body_len}, task->json};
+    aa_edit_t edit = {
+        .task = task, .text = {task->body, task->body_len}, .json = task->json};
     apr_status_t rv;
 
     if (!needs_scan(&scan))
         return APR_SUCCESS;
+    if (task->body_len > AA_LIST_BODY_MAX) /* it is sent with every page */
+        return aa_task_refuse(task, AA_E_ENFORCE_BODY,
+                              "a search of more than %d bytes",
+                              AA_LIST_BODY_MAX);
     scan.deadline = apr_time_now() + AA_LIST_TIME_MAX;
     scan.texts = apr_array_make(task->p, 16, sizeof(aa_span_t));
     scan.hidden = apr_array_make(task->p, 4, sizeof(const char *));

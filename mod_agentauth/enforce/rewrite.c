@@ -177,7 +177,9 @@ static apr_status_t restrict_search(aa_edit_t *edit)
     if (!clash && !json_object_size(pairs))
         return APR_SUCCESS;
     rv = aa_edit_object(&object, edit, path);
-    if (rv == APR_SUCCESS && clash)
+    if (rv != APR_SUCCESS)
+        return rv;
+    if (clash)
         rv = set_impossible(edit, object, "agentauth");
     json_object_foreach(pairs, key, value)
     {

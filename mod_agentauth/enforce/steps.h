@@ -161,6 +161,8 @@ typedef struct aa_edit_t {
     aa_task_t *task;
     aa_span_t text;
     json_t *json;
+    apr_pool_t *scratch[2]; /* large texts are in one or the other; NULL */
+    int turn;
 } aa_edit_t;
 
 /** @param path  "." is the object itself, then @a value is an object

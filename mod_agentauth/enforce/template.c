@@ -6,6 +6,7 @@
 #include "apr_strings.h"
 #include "base/json.h"
 #include "enforce/steps.h"
+#include "model/limits.h"
 
 #define UUID_DIGITS 32
 
@@ -103,31 +104,65 @@ const char *aa_percent_encode(const char *text, apr_pool_t *p)
     return out;
 }
 
-/* A backend may read a UUID in upper case, in braces or without hyphens as the
- * same one: then it is one key as well. */
+/* What stands around and between the digits of a UUID; NULL: none begins. */
+static const char *past_filling(const char *text)
+{
+    if (!strncmp(text, "urn:", 4))
+        return text + 4;
+    if (!strncmp(text, "uuid:", 5))
+        return text + 5;
+    return *text && strchr("-{}", *text) ? text + 1 : NULL;
+}
+
+/* The 32 characters that Python's UUID() reads as a number in base 16: it also
+ * takes a sign, "0x", and '_' between digits. NULL: it is no such number. */
+static const char *hex_number(const char *digits, apr_pool_t *p)
+{
+    char *out = apr_palloc(p, UUID_DIGITS + 1), *to = out;
+
+    for (; *digits; digits++) {
+        int zero = to == out && *digits == '0';
+        int sign = *digits && strchr("_+ xX", *digits);
+
+        if (zero || sign)
+            continue;
+        if (!apr_isxdigit(*digits))
+            return NULL;
+        *to++ = (char)apr_tolower(*digits);
+    }
+    *to = '\0';
+    return out;
+}
+
+/* A backend may read a UUID in upper case, in braces, without hyphens or in
+ * odder ways as the same one: then it is one key as well. Texts that are one
+ * for no backend may share a key; that only lets them wait for each other. */
 const char *aa_one_spelling(const char *text, apr_pool_t *p)
 {
-    char *out = apr_palloc(p, UUID_DIGITS + 1);
+    char digits[UUID_DIGITS + 1];
+    const char *at = text, *past, *number;
     int n = 0;
 
-    if (!strncmp(text, "urn:uuid:", 9))
-        text += 9;
-    for (const char *c = text; *c; c++) {
-        if (*c == '-' || *c == '{' || *c == '}')
+    while (*at) {
+        if ((past = past_filling(at))) {
+            at = past;
             continue;
-        if (!apr_isxdigit(*c) || n == UUID_DIGITS)
+        }
+        if (n == UUID_DIGITS)
             return text;
-        out[n++] = (char)apr_tolower(*c);
+        digits[n++] = *at++;
     }
-    out[n] = '\0';
-    return n == UUID_DIGITS ? out : text;
+    digits[n] = '\0';
+    number = n == UUID_DIGITS ? hex_number(digits, p) : NULL;
+    return number ? number : text;
 }
 
 /* One that is empty, or that a URL's reader takes for no segment, would ask
  * for another object. */
 static int usable(const char *value)
 {
-    return *value && strcmp(value, ".") && strcmp(value, "..");
+    return *value && strcmp(value, ".") && strcmp(value, "..") &&
+           strlen(value) <= AA_BACKEND_URL_MAX;
 }
 
 /* ------------------------------------------------------------------ filling */
@@ -153,7 +188,7 @@ static apr_status_t fill_value(fill_t *fill, const char *name)
     if (!fill->why)
         text = text_of(fill, value);
     if (text && !usable(text))
-        fill->why = "it is empty or a dot segment";
+        fill->why = "it is empty, a dot segment or too long";
     if (fill->why) {
         fill->why = apr_pstrcat(p, name, ": ", fill->why, NULL);
         return APR_EINVAL;

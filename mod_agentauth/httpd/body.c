@@ -183,11 +183,18 @@ apr_status_t aa_body_read(request_rec *r, aa_ctx_t *ctx)
     return inflate_body(r, ctx, max);
 }
 
+/* Of a HEAD, too: httpd says that it has none, and mod_proxy passes it on. */
+static int carries_body(const request_rec *r)
+{
+    return apr_table_get(r->headers_in, "Transfer-Encoding") ||
+           apr_table_get(r->headers_in, "Content-Length");
+}
+
 apr_status_t aa_body_drop(request_rec *r, aa_ctx_t *ctx)
 {
     apr_status_t rv = APR_SUCCESS;
 
-    if (r->main || (!ap_request_has_body(r) && !body_before(r)))
+    if (r->main || (!carries_body(r) && !body_before(r)))
         return APR_SUCCESS;
     if (!body_before(r))
         rv = take(r, ctx, (apr_size_t)aa_conf_max_body(aa_dir_conf(r)));

@@ -174,9 +174,12 @@ static int carry_out(request_rec *r, aa_ctx_t *ctx, int decided)
 {
     const aa_rule_t *rule = aa_route_rule(ctx->match.route);
 
-    if (decided == OK && rule && rule->long_lived)
+    if (decided == OK && is_gateway(r))
+        decided = aa_gateway(r, ctx);
+    if (decided == OK && rule && rule->long_lived &&
+        !(ctx->task && ctx->task->reply))
         aa_stream_watch(r, ctx);
-    return decided == OK && is_gateway(r) ? aa_gateway(r, ctx) : decided;
+    return decided;
 }
 
 static int decide_by_policy(request_rec *r, aa_ctx_t *ctx,
@@ -190,9 +193,8 @@ static int decide_by_policy(request_rec *r, aa_ctx_t *ctx,
                               place->policy_why ? place->policy_why : "");
     if ((rc = route(r, ctx, place)) != OK || (rc = take_body(r, ctx)) != OK)
         return rc;
-    if (ctx->kind == AA_KIND_OPEN)
-        return OK;
-    if (aa_route_access(ctx->match.route) == AA_ACCESS_POLICY)
+    if (ctx->kind != AA_KIND_OPEN &&
+        aa_route_access(ctx->match.route) == AA_ACCESS_POLICY)
         return carry_out(r, ctx, ask_policy(r, ctx, place));
     if (ctx->body_read && !ctx->out_replaces)
         aa_body_send(r, ctx, ctx->body, ctx->body_len);

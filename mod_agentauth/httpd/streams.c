@@ -96,7 +96,7 @@ static apr_status_t forget_origin(void *data)
     aa_stream_t *stream = data;
 
     apr_thread_mutex_lock(lock);
-    if (stream->cut)
+    if (stream->cut && stream->origin)
         stream->origin->keepalive = AP_CONN_CLOSE; /* no use to anybody */
     stream->origin = NULL;
     stream->answered = 1;
@@ -156,7 +156,10 @@ static apr_status_t origin_filter(ap_filter_t *f, apr_bucket_brigade *bb,
     return APR_EOF;
 }
 
-/* ---- the watchdog's look */
+/* ---- the watchdog's look
+ *
+ * The requests belong to other threads: their pools are not touched, and so
+ * nothing is logged as theirs. */
 
 static const char *why_ended(const aa_principal_t *principal, apr_time_t now)
 {
@@ -187,10 +190,10 @@ static void end_client(aa_stream_t *stream, const char *why)
 
     stream->ended = 1;
     shutdown(socket_of(c->master ? c->master : c), SHUT_RDWR);
-    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, stream->r,
-                  "%s: a stream of user %s was ended: %s",
-                  aa_codes[AA_E_STREAM_ENDED].number,
-                  stream->principal->identity, why);
+    ap_log_error(APLOG_MARK, APLOG_INFO, 0, stream->r->server,
+                 "%s: a stream of user %s was ended: %s",
+                 aa_codes[AA_E_STREAM_ENDED].number,
+                 stream->principal->identity, why);
 }
 
 /* Of an HTTP/2 connection mod_http2 watches the socket, and says of each
@@ -209,9 +212,9 @@ static void end_origin(aa_stream_t *stream)
 {
     __atomic_store_n(&stream->cut, 1, __ATOMIC_RELEASE);
     shutdown(socket_of(stream->origin), SHUT_RDWR);
-    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, stream->r,
-                  "the client of a stream of user %s has left",
-                  stream->principal->identity);
+    ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, stream->r->server,
+                 "the client of a stream of user %s has left",
+                 stream->principal->identity);
 }
 
 /* Once the answer was read, the thread may be done with the client's socket

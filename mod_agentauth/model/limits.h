@@ -88,6 +88,7 @@
 #define AA_OBJECT_FACTS 4096          /* facts kept, in sets of … */
 #define AA_OBJECT_FACTS_SET 4         /* … so many: the oldest goes */
 #define AA_OBJECT_FACT_MAX 4096       /* bytes of one */
+#define AA_OBJECT_READINGS 8          /* facts that a thread keeps parsed */
 #define AA_OBJECT_FACT_TTL 30000000LL /* microseconds it is believed */
 #define AA_OBJECT_IDLE_MAX 64         /* idle descriptors a process */
 #define AA_OBJECT_SEATS 4096          /* shared locks without a queue */
@@ -101,10 +102,12 @@
 
 /* enforcement */
 #define AA_ENFORCE_HOLD_WAIT (10 * 1000000LL) /* for the locks of a request */
-#define AA_LIST_PAGE 100                      /* elements fetched at once */
-#define AA_LIST_ELEMENTS_MAX 10000L           /* looked at for one list */
-#define AA_LIST_BYTES_MAX (64 * 1024 * 1024)  /* of answers for one list */
-#define AA_LIST_TIME_MAX (15 * 1000000LL)     /* for one list */
-#define AA_LIST_OFFSET_MAX 1000000L           /* that a client may ask for */
+#define AA_EDIT_SMALL 65536 /* bytes of a body whose old texts may stay */
+#define AA_LIST_BODY_MAX (1024 * 1024)       /* bytes of such a search */
+#define AA_LIST_PAGE 100                     /* elements fetched at once */
+#define AA_LIST_ELEMENTS_MAX 10000L          /* looked at for one list */
+#define AA_LIST_BYTES_MAX (64 * 1024 * 1024) /* of answers for one list */
+#define AA_LIST_TIME_MAX (15 * 1000000LL)    /* for one list */
+#define AA_LIST_OFFSET_MAX 1000000L          /* that a client may ask for */
 
 #endif

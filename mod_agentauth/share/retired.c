@@ -15,7 +15,12 @@ typedef struct entry_t {
     apr_uint64_t id[2], who[2];
 } entry_t;
 
+/* Another layout has another word here. */
+#define FORMAT                                                                 \
+    (0x4147410100000000ULL | (apr_uint64_t)AA_RETIRED_MAX << 8 | AA_RETIRED_SET)
+
 struct aa_retired_t {
+    apr_uint64_t format;
     apr_uint64_t secret; /* so that nobody aims at a set */
     apr_uint64_t tick;
     entry_t sets[SETS][AA_RETIRED_SET];
@@ -44,9 +49,12 @@ apr_status_t aa_retired_begin(aa_retired_t *retired)
     apr_uint64_t secret;
     apr_status_t rv = aa_crypto_random(&secret, sizeof(secret));
 
-    if (rv == APR_SUCCESS)
-        change(&retired->secret, 0, secret | 1);
-    return rv;
+    if (rv != APR_SUCCESS || load(&retired->format) == FORMAT)
+        return rv;
+    memset(retired, 0, sizeof(*retired));
+    store(&retired->secret, secret);
+    store(&retired->format, FORMAT);
+    return APR_SUCCESS;
 }
 
 /* How an id is written, and where: its set comes out in @a *set. */
@@ -132,6 +140,17 @@ static void write_down(entry_t *place, const entry_t *own)
     store(&place->id[0], own->id[0]);
 }
 
+/* After a power cut the counter may be older than what it counted. */
+static apr_uint64_t tick_after(aa_retired_t *retired, apr_uint64_t was)
+{
+    apr_uint64_t tick = __atomic_add_fetch(&retired->tick, 1, __ATOMIC_SEQ_CST);
+
+    if (tick > was)
+        return tick;
+    store(&retired->tick, was + 1);
+    return was + 1;
+}
+
 apr_status_t aa_retired_add(aa_retired_t *retired, const unsigned char id[32],
                             const unsigned char who[32])
 {
@@ -141,11 +160,11 @@ apr_status_t aa_retired_add(aa_retired_t *retired, const unsigned char id[32],
 
     if (rv != APR_SUCCESS)
         return rv;
-    own.tick = __atomic_add_fetch(&retired->tick, 1, __ATOMIC_SEQ_CST);
     do {
         place = place_for(retired->sets[set], &own);
         was = load(&place->tick);
-    } while (was > own.tick || !change(&place->tick, was, own.tick));
+        own.tick = tick_after(retired, was);
+    } while (!change(&place->tick, was, own.tick));
     write_down(place, &own);
     return APR_SUCCESS;
 }

@@ -3,9 +3,9 @@
  *
  * Some backends keep what streamed under an id when its object is deleted, and
  * show it to whoever opens the next object of that id. So an id stays with who
- * deleted its object. The newest AA_RETIRED_MAX are kept; where a set of them
- * is full, the oldest goes of whoever has the most, so that nobody can push out
- * others' by deleting many. */
+ * deleted its object. AA_RETIRED_MAX have a place, in small sets; where a set
+ * is full, the oldest goes of whoever has the most in it, so that nobody who
+ * deletes many pushes out those of who deletes few. */
 #ifndef AA_RETIRED_H
 #define AA_RETIRED_H
 
@@ -17,7 +17,7 @@ typedef struct aa_retired_t
 
 extern const apr_size_t aa_retired_size;
 
-/** Draw what ids are scattered by, once for the file's life. */
+/** Begin anew unless it is of this layout; in the parent, before the fork. */
 AA_CHECKED apr_status_t aa_retired_begin(aa_retired_t *retired);
 
 /**

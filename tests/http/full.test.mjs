@@ -28,7 +28,11 @@ before(async () => {
       state = join(await realpath(httpd.root), "state");
       httpd.options.env = { LD_PRELOAD: shim, FULL_DISK_DIR: state, FULL_DISK_FLAG: join(dir, "flag") };
     },
+    // One process: a key is known to that which has seen it.
     config: (h, echo) => `LogLevel warn
+StartServers 1
+ServerLimit 1
+MaxRequestWorkers 16
 ProxyPass /a ${echo.url}
 ${place("/a", "AgentAuthRoutes langgraph prefix=/a")}`,
   });
@@ -201,7 +205,7 @@ describe("a disk that does not answer", () => {
   test("the known go on, the rest gets 503, and it mends itself", async () => {
     const known = await world.httpd.addKey("alice");
     const fresh = await world.httpd.addKey("alice");
-    for (let i = 0; i < 40; i++) await letIn(known); // in every process
+    await letIn(known);
     await spoil("dead");
     let answers;
     try {

@@ -79,7 +79,7 @@ static void facts_during_a_change(void **state)
     aa_task_t change;
     aa_object_key_t key;
     const char *fact;
-    apr_size_t len;
+    aa_fact_mark_t mark = {.len = 0};
 
     furnish(t);
     comes(t, "GET", "/threads/own/state", NULL, "go");
@@ -88,13 +88,13 @@ static void facts_during_a_change(void **state)
     assert_false(is_free(t, "/threads/own"));
     assert_int_equal(aa_task_key(&key, &t->task, "/threads/own"), APR_SUCCESS);
     assert_int_equal(
-        aa_object_recall(&fact, &len, t->objects, &key, t->now, t->p),
+        aa_object_recall(&fact, &mark, t->objects, &key, t->now, t->p),
         APR_ENOENT);
     aa_object_remember(t->objects, &key, aa_object_version(t->objects, &key),
                        "{}", 2, t->now);
     aa_enforce_end(&change, NULL);
     assert_int_equal(
-        aa_object_recall(&fact, &len, t->objects, &key, t->now, t->p),
+        aa_object_recall(&fact, &mark, t->objects, &key, t->now, t->p),
         APR_ENOENT);
     has_thread(t, "own", THEIRS);
     comes(t, "GET", "/threads/own/state", NULL,
@@ -124,8 +124,12 @@ static void spellings_have_facts_of_their_own(void **state)
 static void spellings_have_one_lock(void **state)
 {
     static const char *const spellings[] = {
-        ("{" ONE "}"), ("urn:uuid:" ONE), "11111111222243338444aaaaaaaaaaa1",
-        "11111111-2222-4333-8444-AAAAAAAAAAA1"};
+        ("{" ONE "}"),
+        ("urn:uuid:" ONE),
+        ("uuid:" ONE "urn:"),
+        "11111111222243338444aaaaaaaaaaa1",
+        "11111111-2222-4333-8444-AAAAAAAAAAA1",
+        "11111111-2222-uuid:4333-8444-AAAAAAAAAAA1"};
     enforce_t *t = *state;
 
     for (size_t i = 0; i < sizeof(spellings) / sizeof(*spellings); i++) {

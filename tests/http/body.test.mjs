@@ -431,6 +431,12 @@ describe("rows that take no body", () => {
       connection.close();
     });
 
+  test("HEAD: it is dropped, although httpd says that there is none", async () => {
+    const seen = world.passed(await world.ask("HEAD", `/a/threads/${ID}`, { body: '{"a":1}' }));
+    assert.equal(seen.body.length, 0);
+    assert.ok([null, "0"].includes(seen.header("content-length")));
+  });
+
   test("too long is 413 there too", async () => {
     const body = "x".repeat(LIMIT + 1);
     world.refused(await world.ask("GET", `/a/threads/${ID}`, { body }), 413, "AGA0304");

@@ -484,6 +484,25 @@ static void bad_bodies_ask_nothing(void **state)
     assert_string_equal(asked(t), "");
 }
 
+/* A name that no URL holds is the client's fault, not the backend's. */
+static void names_have_a_length(void **state)
+{
+    static const apr_size_t lengths[] = {AA_BACKEND_URL_MAX / 2,
+                                         AA_BACKEND_URL_MAX + 1};
+    enforce_t *t = *state;
+
+    furnish(t);
+    for (int i = 0; i < 2; i++) {
+        char *name = apr_pcalloc(t->p, lengths[i] + 1);
+
+        memset(name, 'x', lengths[i]);
+        asks(t, "POST", "/threads/own/runs",
+             apr_pstrcat(t->p, "{\"assistant_id\":\"", name, "\"}", NULL));
+        assert_int_equal(t->rv, i ? AA_EREFUSED : APR_SUCCESS);
+        assert_int_equal(t->task.error.code, i ? AA_E_ENFORCE_BODY : 0);
+    }
+}
+
 /* ------------------------------------------------------------------- locks */
 
 static void locks_until_the_end(void **state)
@@ -551,6 +570,7 @@ int main(void)
         WITH_BACKEND(made_for_a_subscription),
         WITH_BACKEND(what_changes_nothing_is_not_asked),
         WITH_BACKEND(bad_bodies_ask_nothing),
+        WITH_BACKEND(names_have_a_length),
         WITH_BACKEND(locks_until_the_end),
         WITH_BACKEND(no_locks_afterwards),
     };

@@ -3,6 +3,7 @@
  * webhooks. */
 #include "apr_strings.h"
 #include "enforce_stage.h"
+#include "model/limits.h"
 
 #define MEMBERS "{\"members\":{\"$contains\":\"alice\"}}"
 #define EITHER "{\"$or\":[{\"owner\":\"alice\"},{\"team\":\"x\"}]}"
@@ -336,6 +337,30 @@ static void callers_are_said(void **state)
     RUN_ALL(t, callers, "POST", "/runs");
 }
 
+/* Changed many times over, each time in other memory. */
+static void large_bodies(void **state)
+{
+    enforce_t *t = *state;
+    char *pad = apr_palloc(t->p, 3 * AA_EDIT_SMALL + 1);
+    const char *body;
+
+    furnish(t);
+    memset(pad, 'x', 3 * AA_EDIT_SMALL);
+    pad[3 * AA_EDIT_SMALL] = '\0';
+    by_filter(t, "*", MINE);
+    body = apr_pstrcat(t->p, "{" A ",\"checkpoint\":{\"thread_id\":\"bob\",",
+                       "\"n\":1},\"input\":\"", pad, "\",\"context\":{",
+                       "\"langgraph_auth_user\":1},\"config\":{",
+                       "\"configurable\":{\"thread_id\":\"bob\"}},",
+                       "\"webhook\":\"/threads\",\"metadata\":", THEIRS, "}",
+                       NULL);
+    comes(t, "POST", "/threads/own/runs", body, "go");
+    same_json(t, body_of(t),
+              apr_pstrcat(t->p, "{" A ",\"checkpoint\":{\"n\":1},\"input\":\"",
+                          pad, "\",\"context\":{}," CALLS("") "," STAMPED "}",
+                          NULL));
+}
+
 /* In a batch each element says it. */
 static void callers_of_a_batch(void **state)
 {
@@ -656,6 +681,7 @@ int main(void)
         WITH_BACKEND(undecided_searches),
         WITH_BACKEND(flat_searches),
         WITH_BACKEND(callers_are_said),
+        WITH_BACKEND(large_bodies),
         WITH_BACKEND(callers_of_a_batch),
         WITH_BACKEND(commands),
         WITH_BACKEND(members_are_cut),

@@ -28,13 +28,14 @@ static void asks_arrive(void **state)
 {
     static const char text[] =
         ROW("hidden = { 410 }, ask_first = {"
-            " '/t/{id}', { '/a/{body.a}', events = { 'a:read' }, each = true,"
-            " hold = 'exclusive', optional = true, absent = 'matching',"
+            " '/t/{id}', { '/a/{body.a}', events = { 'a:read' },"
+            " hold = 'exclusive', retires = true, optional = true, absent = "
+            "'matching',"
             " exempt = { by = 's' }, same = { x = '{id}' },"
             " hidden = { 409, 't/p', 'no' } },"
             " { '/c', events = {}, create = { path = '/n', stamp = 'm',"
             " body = { y = '{id}' }, when = { 'w', 'is' },"
-            " after = { 'th', 'en' } } } }");
+            " after = { 'th', 'en' } } }, { '/e/{body.e}', each = true } }");
     json_t *made = json_array();
     const aa_rule_t *rule;
     const aa_ask_t *ask;
@@ -43,16 +44,16 @@ static void asks_arrive(void **state)
     (void)state;
     rule = compiled(&why, text, 1, made, root)->rule;
     ask = rule->asks;
-    assert_int_equal(rule->nasks, 3);
+    assert_int_equal(rule->nasks, 4);
     assert_string_equal(ask[0].path, "/t/{id}");
     assert_true(!ask[0].events && ask[0].hold == AA_HOLD_SHARED &&
-                !ask[0].optional && !ask[0].each && !ask[0].absent &&
-                !ask[0].create && !ask[0].exempt && !ask[0].same &&
-                !ask[0].status && !ask[0].body);
+                !ask[0].retires && !ask[0].optional && !ask[0].each &&
+                !ask[0].absent && !ask[0].create && !ask[0].exempt &&
+                !ask[0].same && !ask[0].status && !ask[0].body);
     assert_string_equal(ask[1].path, "/a/{body.a}");
     assert_string_equal(joined(ask[1].events), "a:read");
-    assert_true(ask[1].hold == AA_HOLD_EXCLUSIVE && ask[1].optional &&
-                ask[1].each && ask[1].absent == AA_ABSENT_MATCHING);
+    assert_true(ask[1].hold == AA_HOLD_EXCLUSIVE && ask[1].retires &&
+                ask[1].optional && ask[1].absent == AA_ABSENT_MATCHING);
     assert_string_equal(json_string_value(json_object_get(ask[1].exempt, "by")),
                         "s");
     assert_string_equal(json_string_value(json_object_get(ask[1].same, "x")),
@@ -69,6 +70,7 @@ static void asks_arrive(void **state)
     assert_string_equal(ask[2].create->when_is, "is");
     assert_string_equal(ask[2].create->then_member, "th");
     assert_string_equal(ask[2].create->then_is, "en");
+    assert_true(ask[3].each);
     assert_int_equal(rule->hidden_status, 410);
     assert_null(rule->hidden_type);
     assert_string_equal(joined(rule->match), "metadata");

@@ -107,7 +107,8 @@ export async function h2Request({ port, method = "GET", path = "/", headers = {}
 
 /** A TCP connection: bytes out as they are given, answers read one by one. */
 export class Connection {
-  #buffer = Buffer.alloc(0);
+  #kept = Buffer.alloc(0);
+  #news = []; // after it: joined when somebody looks
   #ended = false;
   #wake = () => {};
 
@@ -117,7 +118,7 @@ export class Connection {
     connection.socket = socket;
     const more = () => connection.#wake();
     socket.on("data", (data) => {
-      connection.#buffer = Buffer.concat([connection.#buffer, data]);
+      connection.#news.push(data);
       more();
     });
     for (const event of ["end", "close", "error"])
@@ -127,6 +128,16 @@ export class Connection {
       });
     await once(socket, "connect");
     return connection;
+  }
+
+  get #buffer() {
+    if (this.#news.length) this.#kept = Buffer.concat([this.#kept, ...this.#news.splice(0)]);
+    return this.#kept;
+  }
+
+  /** What of it is left. */
+  set #buffer(bytes) {
+    this.#kept = bytes;
   }
 
   send(bytes) {

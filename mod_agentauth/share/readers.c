@@ -2,6 +2,7 @@
 /* Seats: who sits says so first and looks for writers then; writers say so
  * first and look for seats then. So one of two sees the other, always. */
 #include "model/limits.h"
+#include "share/atomic.h"
 #include "share/readers.h"
 
 #define TRIES 4 /* a seat is near, or the queue is as good */
@@ -19,22 +20,6 @@ struct aa_readers_t {
 
 const apr_size_t aa_readers_size = sizeof(aa_readers_t);
 
-static apr_uint64_t load(const apr_uint64_t *word)
-{
-    return __atomic_load_n(word, __ATOMIC_SEQ_CST);
-}
-
-static void store(apr_uint64_t *word, apr_uint64_t value)
-{
-    __atomic_store_n(word, value, __ATOMIC_SEQ_CST);
-}
-
-static int change(apr_uint64_t *word, apr_uint64_t from, apr_uint64_t to)
-{
-    return __atomic_compare_exchange_n(word, &from, to, 0, __ATOMIC_SEQ_CST,
-                                       __ATOMIC_SEQ_CST);
-}
-
 static apr_uint64_t *writers_of(aa_readers_t *readers, apr_uint64_t at)
 {
     return &readers->writers[at / 4 % AA_OBJECT_WRITERS];
@@ -49,8 +34,8 @@ static int free_seat(aa_readers_t *readers, apr_uint64_t owner,
     for (int i = 0; i < TRIES; i++) {
         int seat = (int)((first + (apr_uint64_t)i) % AA_OBJECT_SEATS);
 
-        if (load(&readers->owner[seat]) == 0 &&
-            change(&readers->owner[seat], 0, owner))
+        if (aa_atomic_load(&readers->owner[seat]) == 0 &&
+            aa_atomic_change(&readers->owner[seat], 0, owner))
             return seat;
     }
     return -1;
@@ -60,12 +45,12 @@ int aa_readers_enter(aa_readers_t *readers, apr_uint64_t owner, apr_uint64_t at,
                      apr_uint64_t hint)
 {
     const apr_uint64_t *writers = writers_of(readers, at);
-    int seat = load(writers) ? -1 : free_seat(readers, owner, hint);
+    int seat = aa_atomic_load(writers) ? -1 : free_seat(readers, owner, hint);
 
     if (seat < 0)
         return -1;
-    store(&readers->at[seat], at + 1);
-    if (load(writers) == 0)
+    aa_atomic_store(&readers->at[seat], at + 1);
+    if (aa_atomic_load(writers) == 0)
         return seat;
     aa_readers_leave(readers, seat);
     return -1;
@@ -73,8 +58,8 @@ int aa_readers_enter(aa_readers_t *readers, apr_uint64_t owner, apr_uint64_t at,
 
 void aa_readers_leave(aa_readers_t *readers, int seat)
 {
-    store(&readers->at[seat], 0);
-    store(&readers->owner[seat], 0);
+    aa_atomic_store(&readers->at[seat], 0);
+    aa_atomic_store(&readers->owner[seat], 0);
 }
 
 void aa_readers_announce(aa_readers_t *readers, apr_uint64_t at)
@@ -94,9 +79,9 @@ int aa_readers_inside(const aa_readers_t *readers, apr_uint64_t at,
     for (int i = 0; i < AA_OBJECT_SEATS; i++) {
         apr_uint64_t owner;
 
-        if (load(&readers->at[i]) != at + 1)
+        if (aa_atomic_load(&readers->at[i]) != at + 1)
             continue;
-        owner = load(&readers->owner[i]);
+        owner = aa_atomic_load(&readers->owner[i]);
         if (owner == 0 || lives(data, owner))
             return 1;
     }
@@ -109,10 +94,10 @@ void aa_readers_sweep(aa_readers_t *readers, apr_uint64_t token,
                       aa_owner_lives_fn *lives, void *data)
 {
     for (int i = 0; i < AA_OBJECT_SEATS; i++) {
-        apr_uint64_t owner = load(&readers->owner[i]);
+        apr_uint64_t owner = aa_atomic_load(&readers->owner[i]);
 
         if (owner && !lives(data, owner) &&
-            change(&readers->owner[i], owner, token))
+            aa_atomic_change(&readers->owner[i], owner, token))
             aa_readers_leave(readers, i);
     }
 }

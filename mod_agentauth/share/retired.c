@@ -4,6 +4,7 @@
 
 #include "base/crypto.h"
 #include "model/limits.h"
+#include "share/atomic.h"
 #include "share/retired.h"
 
 #define SETS (AA_RETIRED_MAX / AA_RETIRED_SET)
@@ -28,32 +29,16 @@ struct aa_retired_t {
 
 const apr_size_t aa_retired_size = sizeof(aa_retired_t);
 
-static apr_uint64_t load(const apr_uint64_t *word)
-{
-    return __atomic_load_n(word, __ATOMIC_SEQ_CST);
-}
-
-static void store(apr_uint64_t *word, apr_uint64_t value)
-{
-    __atomic_store_n(word, value, __ATOMIC_SEQ_CST);
-}
-
-static int change(apr_uint64_t *word, apr_uint64_t from, apr_uint64_t to)
-{
-    return __atomic_compare_exchange_n(word, &from, to, 0, __ATOMIC_SEQ_CST,
-                                       __ATOMIC_SEQ_CST);
-}
-
 apr_status_t aa_retired_begin(aa_retired_t *retired)
 {
     apr_uint64_t secret;
     apr_status_t rv = aa_crypto_random(&secret, sizeof(secret));
 
-    if (rv != APR_SUCCESS || load(&retired->format) == FORMAT)
+    if (rv != APR_SUCCESS || aa_atomic_load(&retired->format) == FORMAT)
         return rv;
     memset(retired, 0, sizeof(*retired));
-    store(&retired->secret, secret);
-    store(&retired->format, FORMAT);
+    aa_atomic_store(&retired->secret, secret);
+    aa_atomic_store(&retired->format, FORMAT);
     return APR_SUCCESS;
 }
 
@@ -63,7 +48,8 @@ static apr_status_t mark(entry_t *own, apr_uint64_t *set,
                          const unsigned char id[32],
                          const unsigned char who[32])
 {
-    apr_uint64_t mac[AA_SHA256_LEN / 8], secret = load(&retired->secret);
+    apr_uint64_t mac[AA_SHA256_LEN / 8],
+        secret = aa_atomic_load(&retired->secret);
     apr_status_t rv = aa_crypto_hmac((unsigned char *)mac, &secret,
                                      sizeof(secret), id, AA_SHA256_LEN);
 
@@ -75,13 +61,14 @@ static apr_status_t mark(entry_t *own, apr_uint64_t *set,
 
 static int same(const apr_uint64_t shared[2], const apr_uint64_t own[2])
 {
-    return load(&shared[0]) == own[0] && load(&shared[1]) == own[1];
+    return aa_atomic_load(&shared[0]) == own[0] &&
+           aa_atomic_load(&shared[1]) == own[1];
 }
 
 static const entry_t *find(const entry_t *set, const entry_t *own)
 {
     for (int i = 0; i < AA_RETIRED_SET; i++)
-        if (load(&set[i].tick) && same(set[i].id, own->id))
+        if (aa_atomic_load(&set[i].tick) && same(set[i].id, own->id))
             return &set[i];
     return NULL;
 }
@@ -89,7 +76,8 @@ static const entry_t *find(const entry_t *set, const entry_t *own)
 /* How many of the set are of the same owner as this one. */
 static int crowd_of(const entry_t *set, const entry_t *one)
 {
-    apr_uint64_t who[2] = {load(&one->who[0]), load(&one->who[1])};
+    apr_uint64_t who[2] = {aa_atomic_load(&one->who[0]),
+                           aa_atomic_load(&one->who[1])};
     int n = 0;
 
     for (int i = 0; i < AA_RETIRED_SET; i++)
@@ -100,7 +88,7 @@ static int crowd_of(const entry_t *set, const entry_t *one)
 static entry_t *free_place(entry_t *set)
 {
     for (int i = 0; i < AA_RETIRED_SET; i++)
-        if (!load(&set[i].tick))
+        if (!aa_atomic_load(&set[i].tick))
             return &set[i];
     return NULL;
 }
@@ -113,7 +101,8 @@ static entry_t *oldest_of_most(entry_t *set)
     for (int i = 0; i < AA_RETIRED_SET; i++) {
         int n = crowd_of(set, &set[i]);
 
-        if (n < most || (n == most && load(&set[i].tick) > load(&oldest->tick)))
+        if (n < most || (n == most && aa_atomic_load(&set[i].tick) >
+                                          aa_atomic_load(&oldest->tick)))
             continue;
         oldest = &set[i];
         most = n;
@@ -133,11 +122,11 @@ static entry_t *place_for(entry_t *set, const entry_t *own)
 /* Half of an id is none, so nobody finds an id beside another's owner. */
 static void write_down(entry_t *place, const entry_t *own)
 {
-    store(&place->id[0], 0);
-    store(&place->who[0], own->who[0]);
-    store(&place->who[1], own->who[1]);
-    store(&place->id[1], own->id[1]);
-    store(&place->id[0], own->id[0]);
+    aa_atomic_store(&place->id[0], 0);
+    aa_atomic_store(&place->who[0], own->who[0]);
+    aa_atomic_store(&place->who[1], own->who[1]);
+    aa_atomic_store(&place->id[1], own->id[1]);
+    aa_atomic_store(&place->id[0], own->id[0]);
 }
 
 /* After a power cut the counter may be older than what it counted. */
@@ -147,7 +136,7 @@ static apr_uint64_t tick_after(aa_retired_t *retired, apr_uint64_t was)
 
     if (tick > was)
         return tick;
-    store(&retired->tick, was + 1);
+    aa_atomic_store(&retired->tick, was + 1);
     return was + 1;
 }
 
@@ -162,9 +151,9 @@ apr_status_t aa_retired_add(aa_retired_t *retired, const unsigned char id[32],
         return rv;
     do {
         place = place_for(retired->sets[set], &own);
-        was = load(&place->tick);
+        was = aa_atomic_load(&place->tick);
         own.tick = tick_after(retired, was);
-    } while (!change(&place->tick, was, own.tick));
+    } while (!aa_atomic_change(&place->tick, was, own.tick));
     write_down(place, &own);
     return APR_SUCCESS;
 }

@@ -185,17 +185,6 @@ story_of_policies() {
   step 'The first policy again' 'the same GET, key of bob' 404 404
 }
 
-story_of_revocation() {
-  local id=${alice#sk-agentauth-}
-  id=${id:0:10}
-  ask "$alice" GET "/threads/$thread"
-  step "Alice's key works" 'GET of her thread' 200 200
-  agentauth key revoke "$id" >/dev/null || echo "key revoke failed"
-  ask "$alice" GET "/threads/$thread"
-  step 'A revoked key is refused at once' \
-    "agentauth key revoke $id, and the same GET" 401 401
-}
-
 story() {
   story_of_threads
   story_of_lists

@@ -68,3 +68,15 @@ until_logged() {
   done
   return 1
 }
+
+# Of both stories: needs $alice, her key, and $thread, which is hers.
+story_of_revocation() {
+  local id=${alice#sk-agentauth-}
+  id=${id:0:10}
+  ask "$alice" GET "/threads/$thread"
+  step "Alice's key works" 'GET of her thread' 200 200
+  agentauth key revoke "$id" >/dev/null || echo "key revoke failed"
+  ask "$alice" GET "/threads/$thread"
+  step 'A revoked key is refused at once' \
+    "agentauth key revoke $id, and the same GET" 401 401
+}

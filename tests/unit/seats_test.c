@@ -128,17 +128,18 @@ static void find_front_seats(race_t *race)
         }
 }
 
-static void read_once(race_t *race, int number)
+static int read_once(race_t *race, int number)
 {
     int seat = aa_readers_enter(race->readers, ALICE, 4, race->hints[number]);
 
     if (seat < 0)
-        return;
+        return sched_yield(); /* the writer may be waiting for the processor */
     __atomic_add_fetch(&race->sat, 1, __ATOMIC_RELAXED);
     for (int look = 0; look < 20; look++)
         if (__atomic_load_n(&race->writing, __ATOMIC_SEQ_CST))
             __atomic_add_fetch(&race->wrong, 1, __ATOMIC_RELAXED);
     aa_readers_leave(race->readers, seat);
+    return 1;
 }
 
 static void write_once(race_t *race)
@@ -155,13 +156,15 @@ static void write_once(race_t *race)
     aa_readers_admit(race->readers, 4);
 }
 
+/* Readers go on until they have sat: at the latest when nobody writes. */
 static void race(void *data, int number)
 {
-    for (int i = 0; i < (number ? 20000 : 5000); i++)
-        if (number)
-            read_once(data, number);
-        else
-            write_once(data);
+    int sat = 0;
+
+    for (int i = 0; !number && i < 5000; i++)
+        write_once(data);
+    for (int i = 0; number && (i < 20000 || !sat); i++)
+        sat += read_once(data, number);
 }
 
 static void seats_and_writers_see_each_other(void **state)
